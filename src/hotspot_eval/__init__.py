@@ -1,0 +1,1 @@
+"""Did hotspot and problem-oriented policing reduce violence?"""

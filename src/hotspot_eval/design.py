@@ -1,0 +1,424 @@
+"""Design: who was treated, when, and against whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
+from html import escape
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.panel import Panel, area_ids
+from hotspot_eval.periods import PeriodLike
+from hotspot_eval.results import Fit
+
+__all__ = ["Assignment", "Design", "Estimator", "Kind", "Role", "Spell"]
+
+Kind = Literal["hotspot", "problem_oriented", "offender_management"]
+Role = Literal["treated", "catchment", "control", "excluded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """One stretch of treatment of one area.
+
+    Parameters
+    ----------
+    area : str
+    start, end : period or date
+        First and last treated period or day, both included; ``end=None`` means that it goes on.
+    share : float
+        Share of the area that is truly treated, in (0, 1]; 1 unless a site covers part of it.
+    dose : float
+        Intensity while treated, in units of the study's choice (officer hours a day).
+    site, kind : str, optional
+        The site as delivered, and the kind of intervention.
+    """
+
+    area: str
+    start: PeriodLike
+    end: PeriodLike | None = None
+    share: float = 1.0
+    dose: float | None = None
+    site: str | None = None
+    kind: Kind | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InputError(
+                Problem(
+                    where=f"spell of area {self.area}", what=f"share {self.share} is outside (0, 1]"
+                )
+            )
+        if self.dose is not None and not (np.isfinite(self.dose) and self.dose >= 0):
+            raise InputError(
+                Problem(
+                    where=f"spell of area {self.area}", what=f"dose {self.dose} is not 0 or more"
+                )
+            )
+        if self.kind is not None:
+            check_choice("kind", self.kind, get_args(Kind))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Assignment:
+    """A design laid over a panel, as arrays in the panel's order.
+
+    Parameters
+    ----------
+    treatment : ndarray, shape (N, T)
+        Share of each cell treated, in [0, 1].
+    dose : ndarray, shape (N, T), or None
+        Dose of each cell, weighted by the share of the period.
+    role : ndarray of str, shape (N,)
+        ``treated``, ``catchment``, ``control`` or ``excluded``.
+    first : ndarray of int, shape (N,)
+        First treated period; T where never treated.
+    used : ndarray of bool, shape (N, T)
+        Cells inside the windows; missing counts are not considered here.
+    """
+
+    treatment: NDArray[np.float64]
+    dose: NDArray[np.float64] | None
+    role: NDArray[np.str_]
+    first: NDArray[np.intp]
+    used: NDArray[np.bool_]
+
+    def rows(self, role: Role) -> NDArray[np.intp]:
+        """Rows of the areas with this role."""
+        return np.flatnonzero(self.role == role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Design:
+    """Who was treated, when, against whom; cheap, and made by the thousand.
+
+    Parameters
+    ----------
+    treated : sequence of area ids
+        With ``start`` the shortcut for one spell an area; derived from ``spells`` otherwise.
+    start, end : period or date, or one for each treated area
+        First and last treated period or day, both included. A date inside a period treats that
+        period in part.
+    spells : sequence of Spell
+        On/off spells, partial treatment, sites and kinds: instead of ``treated`` and ``start``.
+    controls : sequence of area ids, optional
+        By default every area that has no other role.
+    catchment, excluded : sequence of area ids
+        Areas where displacement is looked for; areas kept out of everything.
+    pre_periods, post_periods : int, optional
+        Length of the windows before and from each area's first treated period; by default all
+        there is.
+    gap : int
+        Periods left out right before the first treated one (anticipation, selection window).
+
+    Raises
+    ------
+    InputError
+        If roles overlap, nothing is treated, or windows are not positive.
+
+    Examples
+    --------
+    >>> design = Design(treated=["A", "B"], start="2022-07", pre_periods=12, post_periods=3)
+    >>> design.treated, design.spells[0].start
+    (('A', 'B'), '2022-07')
+    """
+
+    treated: Sequence[object] = ()
+    start: InitVar[Any] = None
+    end: InitVar[Any] = None
+    spells: Sequence[Spell] = ()
+    controls: Sequence[object] | None = None
+    catchment: Sequence[object] = ()
+    excluded: Sequence[object] = ()
+    pre_periods: int | None = None
+    post_periods: int | None = None
+    gap: int = 0
+
+    def __post_init__(self, start: Any, end: Any) -> None:
+        put = object.__setattr__
+        for name in ("treated", "controls", "catchment", "excluded"):
+            given = getattr(self, name)
+            if given is not None:
+                if isinstance(given, str):
+                    raise InputError(
+                        Problem(
+                            where=f"argument '{name}'",
+                            what="is one text, not a sequence of ids",
+                            advice=f"Write {name}=[{given!r}].",
+                        )
+                    )
+                put(self, name, tuple(dict.fromkeys(area_ids(given))))
+        spells = tuple(self.spells)
+        if start is not None:
+            if spells:
+                raise InputError(
+                    Problem(where="Design", what="takes treated and start, or spells, not both")
+                )
+            starts = _one_each(start, self.treated, "start")
+            ends = _one_each(end, self.treated, "end")
+            spells = tuple(
+                Spell(area=str(area), start=first, end=last)
+                for area, first, last in zip(self.treated, starts, ends, strict=True)
+            )
+        elif self.treated and not spells:
+            raise InputError(
+                Problem(
+                    where="argument 'start'",
+                    what="is missing",
+                    advice="Say when treatment began: one period, or one for each area.",
+                )
+            )
+        put(self, "spells", spells)
+        put(self, "treated", tuple(dict.fromkeys(spell.area for spell in spells)))
+        problems = _design_problems(self)
+        if problems:
+            raise InputError(*problems)
+
+    @classmethod
+    def from_treatment(
+        cls,
+        panel: Panel,
+        treatment: NDArray[np.float64],
+        *,
+        controls: Sequence[object] | None = None,
+        catchment: Sequence[object] = (),
+        excluded: Sequence[object] = (),
+        pre_periods: int | None = None,
+        post_periods: int | None = None,
+        gap: int = 0,
+    ) -> Design:
+        """A design from the share of each cell treated, shape (N, T) in the panel's order."""
+        shares = np.asarray(treatment, dtype=np.float64)
+        if shares.shape != panel.shape[:2] or not ((shares >= 0) & (shares <= 1)).all():
+            raise InputError(
+                Problem(
+                    where="argument 'treatment'",
+                    what=f"must be shares in [0, 1] of shape {panel.shape[:2]}, "
+                    "in the order of panel.areas and panel.periods",
+                )
+            )
+        labels = panel.periods.labels
+        spells = [
+            Spell(
+                area=panel.areas[i],
+                start=labels[first],
+                end=labels[last],
+                share=float(shares[i, first]),
+            )
+            for i in np.flatnonzero(shares.any(axis=1))
+            for first, last in _runs(shares[i])
+        ]
+        return cls(
+            spells=spells,
+            controls=controls,
+            catchment=catchment,
+            excluded=excluded,
+            pre_periods=pre_periods,
+            post_periods=post_periods,
+            gap=gap,
+        )
+
+    def on(self, panel: Panel) -> Assignment:
+        """The design laid over ``panel``.
+
+        Raises
+        ------
+        InputError
+            If areas are not in the panel, a spell lies outside it, or the windows ask for more
+            periods than it has.
+        """
+        n, t, _ = panel.shape
+        role = np.full(n, "excluded", dtype="<U9")
+        if self.controls is None:
+            role[:] = "control"
+        else:
+            role[panel.positions(self.controls)] = "control"
+        role[panel.positions(self.catchment)] = "catchment"
+        role[panel.positions(self.excluded)] = "excluded"
+        rows = panel.positions([spell.area for spell in self.spells])
+        role[rows] = "treated"
+
+        treatment = np.zeros((n, t))
+        dose = np.zeros((n, t)) if any(s.dose is not None for s in self.spells) else None
+        outside = []
+        cache: dict[tuple[Any, Any], NDArray[np.float64]] = {}
+        for row, spell in zip(rows, self.spells, strict=True):
+            key = (spell.start, spell.end)
+            if key not in cache:
+                cache[key] = panel.periods.share(spell.start, spell.end)
+            days = cache[key]
+            if not days.any():
+                outside.append(f"{spell.area} from {spell.start}")
+            treatment[row] += days * spell.share
+            if dose is not None:
+                dose[row] += days * (spell.dose or 0.0)
+        if outside:
+            raise InputError(
+                Problem(
+                    where="design",
+                    what="spells lie outside the panel, which runs from "
+                    f"{panel.periods.labels[0]} to {panel.periods.labels[-1]}",
+                    examples=outside,
+                    advice="Leave these spells out, or read more periods.",
+                )
+            )
+        treatment = np.minimum(treatment, 1.0)
+        on = treatment > 0
+        first = np.where(on.any(axis=1), on.argmax(axis=1), t)
+        return Assignment(
+            treatment=treatment,
+            dose=dose,
+            role=role,
+            first=first,
+            used=self._windows(panel, role, first),
+        )
+
+    def _windows(
+        self, panel: Panel, role: NDArray[np.str_], first: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        n, t, _ = panel.shape
+        treated = np.flatnonzero(role == "treated")
+        onset = first[treated]
+        short = [
+            *_too_short(panel, treated, onset - self.gap - (self.pre_periods or 0) < 0, "before"),
+            *_too_short(panel, treated, onset + (self.post_periods or 0) > t, "from"),
+        ]
+        if short:
+            raise InputError(*short)
+        before = onset - self.gap
+        begin = before - self.pre_periods if self.pre_periods is not None else np.zeros_like(before)
+        stop = (
+            onset + self.post_periods if self.post_periods is not None else np.full_like(before, t)
+        )
+        when = np.arange(t)
+        pre = (when >= begin[:, None]) & (when < before[:, None])
+        post = (when >= onset[:, None]) & (when < stop[:, None])
+        used = np.zeros((n, t), dtype=bool)
+        used[treated] = pre | post
+        used[(role == "control") | (role == "catchment")] = used[treated].any(axis=0)
+        return used
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a spell: area, start, end, share, dose, site, kind."""
+        columns = ["area", "start", "end", "share", "dose", "site", "kind"]
+        return pd.DataFrame(
+            [[getattr(s, c) for c in columns] for s in self.spells], columns=columns
+        )
+
+    def __repr__(self) -> str:
+        against = "all other areas" if self.controls is None else f"{len(self.controls)} controls"
+        starts = sorted({str(spell.start) for spell in self.spells})
+        when = starts[0] if len(starts) == 1 else f"{len(starts)} starts from {starts[0]}"
+        pre = "all" if self.pre_periods is None else self.pre_periods
+        post = "all" if self.post_periods is None else self.post_periods
+        return (
+            f"Design: {len(self.treated)} treated against {against}, {when}; "
+            f"{pre} periods before, {post} from the start, gap {self.gap}; "
+            f"{len(self.catchment)} catchment, {len(self.excluded)} excluded"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+
+class Estimator(Protocol):
+    """What replay, placebo, permutation and power need of an estimator.
+
+    ``many`` is the engine; calling is its case of one, with everything around the estimate.
+    """
+
+    def __call__(self, panel: Panel, design: Design) -> Fit:
+        """Estimate, with covariance and influence values."""
+        ...
+
+    def many(self, panel: Panel, designs: Sequence[Design]) -> NDArray[np.float64]:
+        """Estimates alone, shape (len(designs),); NaN where a design has none."""
+        ...
+
+
+def _one_each(value: Any, treated: Sequence[object], name: str) -> list[Any]:
+    if isinstance(value, Mapping):
+        table = dict(zip(area_ids(value), value.values(), strict=True))
+        absent = [area for area in treated if area not in table]
+        if absent:
+            raise InputError(
+                Problem(
+                    where=f"argument '{name}'",
+                    what="has no entry for treated areas",
+                    examples=absent,
+                )
+            )
+        return [table[str(area)] for area in treated]
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        values = list(value)
+        if len(values) != len(treated):
+            raise InputError(
+                Problem(
+                    where=f"argument '{name}'",
+                    what=f"has {len(values)} entries for {len(treated)} treated areas",
+                    advice="Give one period, or one for each area.",
+                )
+            )
+        return values
+    return [value] * len(treated)
+
+
+def _design_problems(design: Design) -> list[Problem]:
+    problems = []
+    if not design.spells:
+        problems.append(Problem(where="Design", what="treats no area"))
+    seen: dict[object, str] = {}
+    clashes = []
+    for name in ("treated", "catchment", "controls", "excluded"):
+        for area in getattr(design, name) or ():
+            if area in seen:
+                clashes.append(f"{area} is {seen[area]} and {name}")
+            seen.setdefault(area, name)
+    if clashes:
+        problems.append(
+            Problem(
+                where="Design",
+                what="areas have more than one role",
+                examples=clashes,
+                advice="Every area has one role.",
+            )
+        )
+    for name in ("pre_periods", "post_periods"):
+        length = getattr(design, name)
+        if length is not None and length < 1:
+            problems.append(
+                Problem(where=f"argument '{name}'", what=f"must be 1 or more, not {length}")
+            )
+    if design.gap < 0:
+        problems.append(
+            Problem(where="argument 'gap'", what=f"must be 0 or more, not {design.gap}")
+        )
+    return problems
+
+
+def _too_short(
+    panel: Panel, rows: NDArray[np.intp], short: NDArray[np.bool_], side: str
+) -> list[Problem]:
+    if not short.any():
+        return []
+    return [
+        Problem(
+            where="design",
+            what=f"asks for more periods {side} the start than the panel has, in areas",
+            examples=[panel.areas[row] for row in rows[short]],
+            advice="Shorten pre_periods, post_periods or gap, or read more periods.",
+        )
+    ]
+
+
+def _runs(shares: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First and last position of each stretch of equal, positive share."""
+    edges = np.flatnonzero(np.diff(shares)) + 1
+    begins = np.concatenate([[0], edges])
+    stops = np.concatenate([edges, [len(shares)]])
+    return [(int(b), int(s) - 1) for b, s in zip(begins, stops, strict=True) if shares[b] > 0]
