@@ -83,7 +83,7 @@ class LedgerStep:
             raise InputError(
                 Problem(
                     where=f"ledger step '{self.name}'",
-                    what=f"{self.rows_in} {self.unit} in, but {self.rows_out} out + {gone} left out",
+                    what=f"{self.rows_in} {self.unit} in, {self.rows_out} out + {gone} left out",
                 )
             )
 

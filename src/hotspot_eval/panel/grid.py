@@ -291,7 +291,7 @@ def _settle_absent(
         raise InputError(
             Problem(
                 where="argument 'absent'",
-                what=f"the rows hold no zero, and {holes.mean():.0%} of areas × periods  absent, "
+                what=f"the rows hold no zero, and {holes.mean():.0%} of areas × periods absent, "
                 "as if zeros had been left out",
                 advice="Pass absent='zero' if an absent row means no event, absent='missing' if it "
                 "means not recorded.",
