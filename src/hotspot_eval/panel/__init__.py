@@ -1,5 +1,6 @@
 """The first noun: what happened where and when."""
 
 from hotspot_eval.panel.core import Absent, Panel, area_ids
+from hotspot_eval.panel.store import load_panel, save_panel
 
-__all__ = ["Absent", "Panel", "area_ids"]
+__all__ = ["Absent", "Panel", "area_ids", "load_panel", "save_panel"]
