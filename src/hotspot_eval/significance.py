@@ -11,9 +11,21 @@ from scipy import stats
 
 from hotspot_eval.errors import InputError, Problem, check_choice
 
-__all__ = ["Alternative", "normal_or_t_interval", "normal_or_t_p_value", "p_value_from_draws"]
+__all__ = [
+    "Adjustment",
+    "Alternative",
+    "adjust_p_values",
+    "check_rejection_possible",
+    "normal_or_t_interval",
+    "normal_or_t_p_value",
+    "p_value_from_draws",
+    "p_values_from_draws",
+    "p_values_from_tails",
+]
 
 Alternative = Literal["two-sided", "less", "greater"]
+Adjustment = Literal["none", "fdr_bh", "fdr_by", "holm"]
+_TIE = 1e-10
 
 
 def normal_or_t_p_value(
@@ -98,3 +110,158 @@ def p_value_from_draws(
     if alternative == "less":
         return lower
     return min(1.0, 2.0 * min(upper, lower))
+
+
+def p_values_from_draws(
+    observed: NDArray[np.float64],
+    draws: NDArray[np.float64],
+    *,
+    alternative: Alternative = "two-sided",
+) -> NDArray[np.float64]:
+    """Monte Carlo p-values (1 + k)/(1 + R) of several statistics at once.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (M,)
+    draws : ndarray, shape (R, M)
+        Draws within 1e-10 of the observed value, relative to the largest draw, count as ties, and
+        ties count against it: sums of the same numbers in another order are equal.
+    alternative : {"two-sided", "less", "greater"}
+
+    Returns
+    -------
+    ndarray, shape (M,)
+        NaN where the observed value or a draw is NaN.
+
+    Examples
+    --------
+    >>> p_values_from_draws(np.array([3.0]), np.array([[0.0], [1.0], [2.0]]), alternative="greater")
+    array([0.25])
+    """
+    check_choice("alternative", alternative, get_args(Alternative))
+    if draws.ndim != 2 or draws.shape[1:] != observed.shape or not len(draws):
+        raise InputError(
+            Problem(where="draws", what=f"have shape {draws.shape} for {observed.shape} statistics")
+        )
+    tie = _TIE * np.maximum(np.abs(draws).max(axis=0), np.abs(observed))
+    upper = (1 + (draws >= observed - tie).sum(axis=0)) / (1 + len(draws))
+    lower = (1 + (draws <= observed + tie).sum(axis=0)) / (1 + len(draws))
+    p_values = p_values_from_tails(lower, upper, alternative=alternative)
+    unknown = np.isnan(observed) | np.isnan(draws).any(axis=0)
+    return np.where(unknown, np.nan, p_values)
+
+
+def p_values_from_tails(
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    *,
+    alternative: Alternative,
+    at: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """p-values from P(S ≤ s) and P(S ≥ s), each summed from its own end.
+
+    Parameters
+    ----------
+    lower, upper : ndarray
+        Both hold the probability of the observed value itself.
+    alternative : {"two-sided", "less", "greater"}
+        Two-sided: min(1, 2 × the smaller tail).
+    at : ndarray, optional
+        P(S = s); when given the p-value is a mid-p, with half of it taken off the tail. A mid-p is
+        near its nominal level on average, not at most.
+
+    Examples
+    --------
+    >>> tails = np.array([0.9]), np.array([0.3])
+    >>> p_values_from_tails(*tails, alternative="two-sided")
+    array([0.6])
+    >>> p_values_from_tails(*tails, alternative="greater", at=np.array([0.2]))
+    array([0.2])
+    """
+    check_choice("alternative", alternative, get_args(Alternative))
+    half = 0.0 if at is None else 0.5 * at
+    if alternative == "greater":
+        return np.clip(upper - half, 0.0, 1.0)
+    if alternative == "less":
+        return np.clip(lower - half, 0.0, 1.0)
+    return np.clip(2.0 * (np.minimum(lower, upper) - half), 0.0, 1.0)
+
+
+def adjust_p_values(p_values: ArrayLike, *, method: Adjustment) -> NDArray[np.float64]:
+    """p-values adjusted for how many there are; NaN stay NaN and are not counted.
+
+    Parameters
+    ----------
+    p_values : array_like, any shape
+        Adjusted as one family: a cube of areas × periods is one.
+    method : {"none", "fdr_bh", "fdr_by", "holm"}
+        False discovery rate under independence or positive dependence (``fdr_bh``), under any
+        dependence (``fdr_by``), or family-wise error (``holm``).
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), https://doi.org/10.1111/j.2517-6161.1995.tb02031.x;
+    Benjamini & Yekutieli (2001), https://doi.org/10.1214/aos/1013699998
+
+    Examples
+    --------
+    >>> adjust_p_values([0.01, 0.02, np.nan, 0.5], method="fdr_bh")
+    array([0.03, 0.03,  nan, 0.5 ])
+    """
+    check_choice("method", method, get_args(Adjustment))
+    raw = np.asarray(p_values, dtype=np.float64)
+    flat = raw.ravel()
+    known = np.flatnonzero(~np.isnan(flat))
+    if method == "none" or not len(known):
+        return raw.copy()
+    order = known[np.argsort(flat[known], kind="stable")]
+    count = len(order)
+    rank = np.arange(1, count + 1)
+    if method == "holm":
+        steps = np.maximum.accumulate((count - rank + 1) * flat[order])
+    else:
+        burden = np.sum(1.0 / rank) if method == "fdr_by" else 1.0
+        steps = np.minimum.accumulate((burden * count / rank * flat[order])[::-1])[::-1]
+    adjusted = np.full(flat.shape, np.nan)
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted.reshape(raw.shape)
+
+
+def check_rejection_possible(
+    *, permutations: int, tests: int, level: float, method: Adjustment, two_sided: bool
+) -> None:
+    """Refuse an adjustment under which a single finding among ``tests`` could never be made.
+
+    Raises
+    ------
+    InputError
+        If even the smallest p-value that ``permutations`` draws can give stays above ``level``
+        after adjustment.
+
+    Examples
+    --------
+    >>> check_rejection_possible(permutations=999, tests=5000, level=0.05, method="fdr_bh",
+    ...                          two_sided=False)
+    Traceback (most recent call last):
+        ...
+    hotspot_eval.errors.InputError: argument 'permutations': 999 draws give no p-value below 0.001,
+    but a single finding among 5,000 tests needs 1e-05 (fdr_bh at 0.05). Use method="exact", or at
+    least 100,000 permutations.
+    """
+    check_choice("method", method, get_args(Adjustment))
+    least = (2.0 if two_sided else 1.0) / (1 + permutations)
+    burden = 1.0 if method == "none" else float(max(tests, 1))
+    if method == "fdr_by":
+        burden *= float(np.sum(1.0 / np.arange(1, max(tests, 1) + 1)))
+    needed = level / burden
+    if least <= needed:
+        return
+    enough = math.ceil((2.0 if two_sided else 1.0) / needed - 1e-9)
+    raise InputError(
+        Problem(
+            where="argument 'permutations'",
+            what=f"{permutations} draws give no p-value below {least:.3g}, but a single finding "
+            f"among {tests:,} tests needs {needed:.2g} ({method} at {level:g})",
+            advice=f'Use method="exact", or at least {enough:,} permutations.',
+        )
+    )
