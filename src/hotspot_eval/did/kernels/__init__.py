@@ -1,0 +1,17 @@
+"""Arrays in, arrays out: what every estimator stands on."""
+
+from hotspot_eval.did.kernels.collapse import Collapsed, collapse
+from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
+from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
+from hotspot_eval.did.kernels.within import project
+
+__all__ = [
+    "Collapsed",
+    "Correction",
+    "PoissonSolution",
+    "Sandwich",
+    "collapse",
+    "project",
+    "sandwich",
+    "solve_poisson",
+]

@@ -1,0 +1,242 @@
+"""One regression with area and period effects: Poisson or linear, on the cells of a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.kernels import (
+    Collapsed,
+    Correction,
+    Sandwich,
+    collapse,
+    project,
+    sandwich,
+    solve_poisson,
+)
+from hotspot_eval.did.sample import Sample
+
+__all__ = ["Model", "Regression", "regress"]
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+Model = Literal["poisson", "linear"]
+_COLLINEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Regression:
+    """Coefficients on P columns and what inference needs of them.
+
+    Parameters
+    ----------
+    beta : ndarray, shape (P,)
+        NaN where a coefficient is not identified or not finite.
+    kept : ndarray of int
+        Columns with a coefficient; ``sandwich`` is about these, in this order.
+    sandwich : Sandwich or None
+        None where no coefficient is identified.
+    fitted : ndarray, shape (n, t)
+        NaN where not used.
+    separated : ndarray of bool, shape (P,)
+        Columns whose cells hold no event at all, in a model of counts.
+    """
+
+    beta: Float
+    kept: NDArray[np.intp]
+    sandwich: Sandwich | None
+    fitted: Float
+    separated: Bool
+
+
+def regress(
+    sample: Sample,
+    columns: Float,
+    *,
+    model: Model,
+    cluster: NDArray[np.intp] | None,
+    strata: NDArray[np.intp] | None = None,
+    correction: Correction = "CR2",
+    inference: bool = True,
+) -> Regression:
+    """Fit ``columns``, shape (P, n, t), beside area and (stratum ×) period effects.
+
+    Parameters
+    ----------
+    cluster : ndarray of int, shape (n,), or None
+        Clusters of the covariance; None for areas.
+    strata : ndarray of int, shape (n,), optional
+        Areas with the same label share period effects; by default all do.
+    inference : bool
+        False leaves out scores, covariance and fitted values.
+    """
+    table = collapse(
+        sample.y,
+        sample.used,
+        columns,
+        base=sample.base if model == "poisson" else None,
+        strata=strata,
+    )
+    used, separated = table.used.copy(), np.zeros(len(columns), dtype=bool)
+    if model == "poisson":
+        separated = _separated(table)
+        used &= ~(table.columns[separated] > 0).any(axis=0)
+        _mask_empty(table, used)
+    kept = _identified(table, used, separated)
+    if not len(kept):
+        return Regression(
+            beta=np.full(len(columns), np.nan),
+            kept=kept,
+            sandwich=None,
+            fitted=np.full(sample.y.shape, np.nan),
+            separated=separated,
+        )
+    solve = _poisson if model == "poisson" else _linear
+    solved = solve(table, used, kept)
+    beta = np.full(len(columns), np.nan)
+    beta[kept] = solved.beta
+    if not inference or np.isnan(solved.beta).any():
+        return Regression(
+            beta=beta,
+            kept=kept,
+            sandwich=None,
+            fitted=np.full(sample.y.shape, np.nan),
+            separated=separated,
+        )
+    scale = sample.y.sum(axis=1, where=used[table.group]) if model == "poisson" else None
+    scores, fitted = _by_area(sample.y, used, table.group, solved, scale)
+    robust = sandwich(
+        scores,
+        solved.blocks,
+        group=table.group,
+        scale=np.ones(len(scores)) if scale is None else scale,
+        cluster=cluster,
+        correction=correction,
+        n_cells=int(used.sum(axis=1) @ table.size),
+        n_parameters=len(kept) + solved.effects.shape[0] * sample.y.shape[1],
+    )
+    return Regression(beta=beta, kept=kept, sandwich=robust, fitted=fitted, separated=separated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Solved:
+    """Solution on the groups: x̃ (P, G, T), Σₜ w x̃x̃′ (G, P, P), γ (S, T), x′β + log profile."""
+
+    beta: Float
+    tilde: Float
+    blocks: Float
+    effects: Float
+    strata: NDArray[np.intp]
+    systematic: Float
+    shape: Float
+
+
+def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
+    columns = table.columns[kept]
+    live = used.any(axis=1)
+    total = np.where(used, table.total, 0.0)
+    solution = solve_poisson(
+        total[live],
+        used[live],
+        columns[:, live],
+        profile=table.profile[live],
+        strata=table.strata[live],
+    )
+    tilde = np.zeros(columns.shape)
+    tilde[:, live] = solution.residualised
+    shape = np.zeros(total.shape)
+    shape[live] = solution.mean / solution.mean.sum(axis=1, keepdims=True)
+    return _Solved(
+        beta=solution.beta,
+        tilde=tilde,
+        blocks=np.einsum("pgt,gt,qgt->gpq", tilde, shape, tilde, optimize=True),
+        effects=solution.effects,
+        strata=table.strata,
+        systematic=np.zeros(total.shape),
+        shape=shape,
+    )
+
+
+def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
+    columns = table.columns[kept]
+    mean = table.total / table.size[:, None]
+    weights = used * table.size[:, None]
+    stack = np.concatenate([columns, mean[None]])
+    residual, gammas = project(weights, stack, table.strata)
+    tilde = residual[:-1]
+    information = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
+    beta = np.linalg.solve(information, np.einsum("pgt,gt->p", tilde, np.where(used, table.total, 0.0)))
+    return _Solved(
+        beta=beta,
+        tilde=tilde,
+        blocks=np.einsum("pgt,gt,qgt->gpq", tilde, used, tilde, optimize=True),
+        effects=gammas[-1] - np.tensordot(beta, gammas[:-1], axes=1),
+        strata=table.strata,
+        systematic=np.tensordot(beta, columns, axes=1),
+        shape=np.zeros(mean.shape),
+    )
+
+
+def _by_area(
+    y: Float, used: Bool, group: NDArray[np.intp], solved: _Solved, scale: Float | None
+) -> tuple[Float, Float]:
+    """Scores (n, P) and fitted values (n, t): rows of a group share everything but their level."""
+    scores, fitted = np.zeros((len(y), len(solved.beta))), np.full(y.shape, np.nan)
+    order = np.argsort(group, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        g = group[rows[0]]
+        mask = used[g]
+        tilde = solved.tilde[:, g].T
+        seen = y[rows]
+        if scale is not None:
+            scores[rows] = seen @ tilde
+            level = scale[rows, None] * solved.shape[g]
+        else:
+            common = np.where(mask, solved.effects[solved.strata[g]] + solved.systematic[g], 0.0)
+            scores[rows] = seen @ tilde - common @ tilde
+            rest = (seen @ mask - common.sum()) / max(int(mask.sum()), 1)
+            level = common + rest[:, None]
+        fitted[rows] = level if mask.all() else np.where(mask, level, np.nan)
+    return scores, fitted
+
+
+def _separated(table: Collapsed) -> Bool:
+    """Non-negative columns whose positive cells hold no event: their coefficient is −∞."""
+    positive = (table.columns > 0) & table.used
+    events = np.einsum("pgt,gt->p", positive, table.total)
+    lowest = table.columns.min(axis=(1, 2), initial=0.0)
+    separated: Bool = (events == 0) & positive.any(axis=(1, 2)) & (lowest >= 0)
+    return separated
+
+
+def _mask_empty(table: Collapsed, used: Bool) -> None:
+    """Mask rows and stratum × column cells without any event, until none is left."""
+    while True:
+        before = int(used.sum())
+        total = np.where(used, table.total, 0.0)
+        used &= total.any(axis=1)[:, None]
+        for s in range(int(table.strata.max()) + 1):
+            rows = table.strata == s
+            used[rows] &= total[rows].any(axis=0)
+        if int(used.sum()) == before:
+            return
+
+
+def _identified(table: Collapsed, used: Bool, separated: Bool) -> NDArray[np.intp]:
+    """Columns that vary apart from the effects and the columns before them."""
+    weights = used * table.size[:, None]
+    tilde = project(weights, table.columns, table.strata)[0]
+    gram = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
+    raw = np.einsum("pgt,gt,pgt->p", table.columns, weights, table.columns)
+    kept: list[int] = []
+    for p in np.flatnonzero(~separated & (raw > 0)):
+        left = gram[p, p]
+        if kept:
+            cross = gram[np.ix_(kept, [p])][:, 0]
+            left -= cross @ np.linalg.solve(gram[np.ix_(kept, kept)], cross)
+        if left > _COLLINEAR * raw[p]:
+            kept.append(int(p))
+    return np.array(kept, dtype=np.intp)

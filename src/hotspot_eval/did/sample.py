@@ -1,0 +1,258 @@
+"""The cells an estimator uses: a design laid over a panel, less what cannot carry information."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.design import Design
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.ledger import Ledger, LedgerNote
+from hotspot_eval.panel import Panel
+from hotspot_eval.results import TreatedCells
+
+__all__ = ["Sample", "lay", "treated_cells"]
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+UNSEEN = "no cell observed within the windows"
+ALWAYS_ON = "treated in every period used: there is no period before to compare with"
+NEVER_ON = "no treated period is observed within the windows"
+NO_EVENT = "no event in any period used: carries no information in a count model"
+OTHER_ROLE = "neither treated nor control in this design"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Used areas × periods in the panel's order.
+
+    Parameters
+    ----------
+    areas, periods : tuple of str
+    y, treatment : ndarray, shape (n, t)
+        Observed value (0 where not used) and share treated.
+    used : ndarray of bool, shape (n, t)
+    base : ndarray, shape (n, t), or None
+        Offset base.
+    when : ndarray of int, shape (t,)
+        Position of each used period in the panel.
+    first : ndarray of int, shape (n,)
+        Position in the panel of the first treated period; the panel's length where never treated.
+    treated : ndarray of bool, shape (n,)
+    cluster : ndarray of int, shape (n,), or None
+        The panel's clusters, if it has any.
+    ledger : Ledger
+    reason : str
+        Why nothing can be estimated; empty where it can.
+    """
+
+    areas: tuple[str, ...]
+    periods: tuple[str, ...]
+    y: Float
+    treatment: Float
+    used: Bool
+    base: Float | None
+    when: NDArray[np.intp]
+    first: NDArray[np.intp]
+    treated: Bool
+    cluster: NDArray[np.intp] | None
+    ledger: Ledger
+    reason: str
+
+    @property
+    def n_treated(self) -> int:
+        """Treated areas."""
+        return int(self.treated.sum())
+
+
+def lay(
+    panel: Panel,
+    design: Design,
+    *,
+    counts: bool,
+    by_cluster: bool = False,
+    drop_off: bool = False,
+    keep_always: bool = False,
+) -> Sample:
+    """Lay ``design`` over ``panel`` and leave out what carries no information.
+
+    Parameters
+    ----------
+    counts : bool
+        A count model: areas and periods without any event are left out, negative values refused.
+    by_cluster : bool
+        Periods are judged within the panel's clusters.
+    drop_off : bool
+        Leave out cells of treated areas after their first treated period in which treatment is off.
+    keep_always : bool
+        Keep areas treated in every used period.
+
+    Raises
+    ------
+    InputError
+        If the panel has several outcomes, or a count model meets negative values.
+    """
+    assignment = design.on(panel)
+    y, observed = panel.single()
+    role_rows = np.flatnonzero((assignment.role == "treated") | (assignment.role == "control"))
+    used = (assignment.used & observed)[role_rows]
+    y = np.where(used, y[role_rows], 0.0)
+    if counts and (y < 0).any():
+        bad = role_rows[(y < 0).any(axis=1)]
+        raise InputError(
+            Problem(
+                where="panel",
+                what="has negative values, which a model of counts cannot take, in areas",
+                examples=[panel.areas[i] for i in bad],
+                advice="Use the linear model for measured quantities.",
+            )
+        )
+    treatment, first = assignment.treatment[role_rows], assignment.first[role_rows]
+    treated = assignment.role[role_rows] == "treated"
+    gone: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    in_window = int(assignment.used[role_rows].sum())
+    off = np.zeros((0, 0), dtype=bool)
+    if drop_off:
+        after = np.arange(used.shape[1]) >= first[:, None]
+        off = used & treated[:, None] & after & (treatment == 0)
+        used = used & ~off
+    cluster = _codes(panel, role_rows)
+    if by_cluster and cluster is None:
+        raise InputError(
+            Problem(
+                where="panel",
+                what="has no cluster labels, which effects by cluster need",
+                advice="Give Panel.from_counts(cluster=…).",
+            )
+        )
+    strata = cluster if by_cluster and cluster is not None else np.zeros(len(used), dtype=np.intp)
+    keep = np.ones(len(used), dtype=bool)
+    while True:
+        before = int(keep.sum()), int(used.sum())
+        for reason, fault in _faults(y, used, treatment, treated, counts, keep_always):
+            hit = keep & fault
+            if hit.any():
+                gone[reason] += int(hit.sum())
+                examples.setdefault(reason, []).extend(panel.areas[r] for r in role_rows[hit])
+                keep &= ~fault
+        used = used & keep[:, None]
+        if counts:
+            used = _without_empty_periods(y, used, strata)
+        if before == (int(keep.sum()), int(used.sum())):
+            break
+    when = np.flatnonzero(used.any(axis=0))
+    grid = np.ix_(keep, when)
+    whole = keep.all() and len(when) == used.shape[1]
+    y, used, treatment = (a if whole else a[grid] for a in (y, used, treatment))
+    rows = role_rows[keep]
+    if not used.all():
+        y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
+    return Sample(
+        areas=tuple(panel.areas[i] for i in rows),
+        periods=tuple(panel.periods.labels[t] for t in when),
+        y=y,
+        treatment=treatment,
+        used=used,
+        base=None if panel.offset_base is None else panel.offset_base[np.ix_(rows, when)],
+        when=when,
+        first=first[keep],
+        treated=treated[keep],
+        cluster=None if cluster is None else cluster[keep],
+        ledger=_ledger(panel, rows, gone, examples, int(off.sum()), in_window, int(used.sum())),
+        reason=_reason(treated, treated[keep], gone),
+    )
+
+
+def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
+    """Cells of treated areas grouped by the share of the period treated."""
+    on = sample.used & (sample.treatment > 0)
+    shares, where = np.unique(sample.treatment[on], return_inverse=True)
+    cells = np.bincount(where, minlength=len(shares))
+    events = np.bincount(where, sample.y[on], minlength=len(shares))
+    return tuple(
+        TreatedCells(share=float(s), cells=int(c), events=float(e))
+        for s, c, e in zip(shares, cells, events, strict=True)
+    )
+
+
+def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    if panel.cluster is None:
+        return None
+    codes: NDArray[np.intp] = np.unique(np.array(panel.cluster)[rows], return_inverse=True)[1]
+    return codes
+
+
+def _faults(
+    y: Float, used: Bool, treatment: Float, treated: Bool, counts: bool, keep_always: bool
+) -> list[tuple[str, Bool]]:
+    """Reasons to leave an area out, in order of precedence, with the areas they concern."""
+    seen = used.any(axis=1)
+    on = (treatment > 0) & used
+    faults = [(UNSEEN, ~seen), (NEVER_ON, treated & seen & ~on.any(axis=1))]
+    if not keep_always:
+        faults.insert(1, (ALWAYS_ON, treated & seen & (on.sum(axis=1) == used.sum(axis=1))))
+    if counts:
+        faults.append((NO_EVENT, seen & ~(y > 0).any(axis=1, where=used)))
+    return faults
+
+
+def _without_empty_periods(y: Float, used: Bool, strata: NDArray[np.intp]) -> Bool:
+    for s in np.unique(strata):
+        rows = strata == s
+        events = y.sum(axis=0, where=used) if rows.all() else y[rows].sum(axis=0, where=used[rows])
+        empty = (events == 0) & used[rows].any(axis=0)
+        if empty.any():
+            used = used.copy()
+            used[np.ix_(rows, empty)] = False
+    return used
+
+
+def _ledger(
+    panel: Panel,
+    rows: NDArray[np.intp],
+    gone: Counter[str],
+    examples: dict[str, list[str]],
+    off: int,
+    cells_in: int,
+    cells_out: int,
+) -> Ledger:
+    other = len(panel.areas) - len(rows) - sum(gone.values())
+    notes = [LedgerNote(reason=OTHER_ROLE, rows=other)] + [
+        LedgerNote(reason=reason, rows=count, examples=tuple(examples[reason]))
+        for reason, count in gone.items()
+    ]
+    return Ledger().step(
+        "areas of the estimate",
+        unit="areas",
+        rows_in=len(panel.areas),
+        rows_out=len(rows),
+        left_out=notes,
+    ).step(
+        "cells of the estimate",
+        unit="cells",
+        rows_in=cells_in,
+        rows_out=cells_out,
+        left_out=[
+            LedgerNote(reason="treatment switched off after the start", rows=off),
+            LedgerNote(
+                reason="not observed, in an area left out, or in a period without any event",
+                rows=cells_in - cells_out - off,
+            ),
+        ],
+    )
+
+
+def _reason(treated: Bool, kept: Bool, gone: Counter[str]) -> str:
+    if kept.any():
+        return ""
+    lost = {reason: count for reason, count in gone.items() if reason != OTHER_ROLE}
+    if not treated.any() or not lost:
+        return "no treated area lies within the windows"
+    return "no treated area is left: " + "; ".join(
+        f"{count} area{'s' if count > 1 else ''} left out ({reason})"
+        for reason, count in lost.items()
+    )
