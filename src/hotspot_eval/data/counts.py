@@ -1,0 +1,403 @@
+"""Counts by area, period and outcome, with where each came from; and the reader of tidy tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hotspot_eval.data.paths import PathLike, local_file, refuse_inflated
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.ledger import Ledger, LedgerNote
+from hotspot_eval.panel import Absent, Panel, area_ids
+from hotspot_eval.periods import Frequency, PeriodLike, Periods
+
+__all__ = ["Counts", "read_counts"]
+
+_FRAME = ("area", "area_name", "cluster", "period", "outcome", "count", "vintage")
+_MONTHS = ("period", "vintage", "status")
+_REVISIONS = (
+    "area",
+    "period",
+    "outcome",
+    "older_vintage",
+    "newer_vintage",
+    "old_count",
+    "new_count",
+    "difference",
+)
+_TIDY_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+def _no_revisions() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in _REVISIONS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Counts:
+    """Counts of each outcome in each area and period that a source covers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a cell: area, area_name, cluster, period, outcome, count, vintage. Labels are
+        categorical; ``count`` is Int64 and NA where the source covers the cell and leaves it
+        blank. A cell without a row is not covered: it is missing, never zero.
+    months : DataFrame
+        One row a period: period, vintage, status (``complete``, ``partial``, ``missing``), and
+        what the status rests on.
+    revisions : DataFrame
+        One row for each cell that two vintages give differently: area, period, outcome,
+        older_vintage, newer_vintage, old_count, new_count, difference (new − old).
+    revision_summary : DataFrame
+        One row for each pair of vintages, period and outcome: cells compared, changed, share
+        changed, totals, net change, and the change of the changed cells in percent.
+    ledger : Ledger
+        What happened to the rows on the way in.
+    frequency : {"week", "four_week", "month", "year", "step"}
+
+    Raises
+    ------
+    InputError
+        If columns are missing, or an area, period and outcome have two rows.
+    """
+
+    frame: pd.DataFrame
+    months: pd.DataFrame
+    revisions: pd.DataFrame = field(default_factory=_no_revisions)
+    revision_summary: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ledger: Ledger = field(default_factory=Ledger)
+    frequency: Frequency = "month"
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(where=f"Counts.{name}", what="columns are missing", examples=absent)
+            for name, needed in (("frame", _FRAME), ("months", _MONTHS), ("revisions", _REVISIONS))
+            if (absent := [c for c in needed if c not in getattr(self, name).columns])
+        ]
+        if problems:
+            raise InputError(*problems)
+        twice = self.frame.duplicated(["area", "period", "outcome"])
+        if twice.any():
+            rows = self.frame.loc[twice, ["area", "period", "outcome"]]
+            raise InputError(
+                Problem(
+                    where="Counts.frame",
+                    what="area, period and outcome have more than one row",
+                    examples=[" ".join(map(str, row)) for row in rows.itertuples(index=False)],
+                )
+            )
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Area ids, sorted."""
+        return tuple(sorted(map(str, self.frame["area"].unique())))
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Names of the outcomes, in the order of the source."""
+        return tuple(map(str, self.frame["outcome"].unique()))
+
+    def panel(
+        self,
+        outcomes: Sequence[str] | None = None,
+        *,
+        areas: Iterable[object] | None = None,
+        start: PeriodLike | None = None,
+        end: PeriodLike | None = None,
+        offset_base: Mapping[Any, float] | pd.Series | None = None,
+        cluster: Mapping[Any, str] | pd.Series | None = None,
+        absent: Absent | None = "missing",
+        include_partial: bool = False,
+    ) -> Panel:
+        """The counts as a complete grid.
+
+        Parameters
+        ----------
+        outcomes : sequence of str, optional
+            By default all of them.
+        areas : iterable, optional
+            Every area of the study; areas that the source does not cover are missing, areas
+            outside are left out and counted. By default every area of the source.
+        start, end : period, optional
+            First and last period; by default the first and last complete one.
+        offset_base, cluster : mapping or Series, optional
+            As in ``Panel.from_counts``; the source's own clusters by default.
+        absent : {"zero", "missing"}, optional
+            What a cell without a row means, in a period that the source covers. Wide files state
+            their zeros, so the default is missing; tidy tables that leave zeros out need
+            ``"zero"``, or None to be asked.
+        include_partial : bool
+            Whether a partial period counts as it stands. By default its counts are missing.
+
+        Raises
+        ------
+        InputError
+            Unknown outcomes, no period inside the span, or what ``Panel.from_counts`` refuses.
+        """
+        chosen = self._chosen(outcomes)
+        wide, partial = self._wide(chosen, start, end, include_partial)
+        names = self.frame.drop_duplicates("area").set_index("area")["cluster"]
+        labelled = names[names.notna() & (names.astype(str) != "")]
+        if areas is not None:
+            areas = area_ids(areas)
+        if cluster is None and len(labelled):
+            wanted = areas if areas is not None else [str(area) for area in names.index]
+            known = {str(area): str(label) for area, label in labelled.items()}
+            cluster = {a: known[a] for a in wanted if a in known}
+            cluster = cluster if len(cluster) == len(set(wanted)) else None
+        ledger = self.ledger.step(
+            "periods of the panel",
+            unit="periods",
+            rows_in=len(self.months),
+            rows_out=wide["period"].nunique(),
+            left_out=_periods_left_out(self.months, wide["period"].unique(), partial),
+        )
+        return Panel.from_counts(
+            wide,
+            area="area",
+            period="period",
+            outcomes=chosen,
+            offset_base=offset_base,
+            cluster=cluster,
+            frequency=self.frequency,
+            absent=absent,
+            areas=areas,
+            ledger=ledger,
+        )
+
+    def _chosen(self, outcomes: Sequence[str] | None) -> list[str]:
+        chosen = list(self.outcomes if outcomes is None else outcomes)
+        unknown = [name for name in chosen if name not in self.outcomes]
+        if unknown or not chosen:
+            raise InputError(
+                Problem(
+                    where="argument 'outcomes'",
+                    what="are not in these counts" if unknown else "is empty",
+                    examples=unknown,
+                    advice=f"There are {', '.join(self.outcomes)}.",
+                )
+            )
+        return chosen
+
+    def _wide(
+        self,
+        outcomes: list[str],
+        start: PeriodLike | None,
+        end: PeriodLike | None,
+        include_partial: bool,
+    ) -> tuple[pd.DataFrame, set[str]]:
+        """One row an area and period, one column an outcome; and the periods taken as missing."""
+        periods, _ = Periods.from_values(self.months["period"], frequency=self.frequency)
+        partial = set(self.months.loc[self.months["status"] == "partial", "period"].astype(str))
+        partial = set() if include_partial else partial
+        first = 0 if start is None else periods.position(start)
+        last = len(periods) - 1 if end is None else periods.position(end)
+        kept = [p for p in periods.labels[first : last + 1] if end is not None or p not in partial]
+        rows = self.frame[
+            self.frame["period"].astype(str).isin(kept) & self.frame["outcome"].isin(outcomes)
+        ]
+        if rows.empty:
+            raise InputError(
+                Problem(
+                    where="arguments 'start' and 'end'",
+                    what="leave no counts",
+                    advice=f"The source runs from {periods.labels[0]} to {periods.labels[-1]}.",
+                )
+            )
+        wide = (
+            rows.astype({"area": str, "period": str, "outcome": str})
+            .set_index(["area", "period", "outcome"])["count"]
+            .unstack("outcome")
+            .reindex(columns=outcomes)
+            .reset_index()
+        )
+        wide.loc[wide["period"].isin(partial), outcomes] = pd.NA
+        return wide, partial
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of ``frame``."""
+        return self.frame.copy()
+
+    def __repr__(self) -> str:
+        status = self.months["status"].value_counts()
+        told = ", ".join(
+            f"{status[name]} {name}"
+            for name in ("complete", "partial", "missing")
+            if name in status
+        )
+        periods = self.months["period"].astype(str)
+        return (
+            f"Counts of {self.frame['area'].nunique():,} areas × {len(periods)} periods "
+            f"({periods.min()} to {periods.max()}: {told}); {len(self.revisions):,} cells revised; "
+            f"outcomes: {', '.join(self.outcomes)}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"
+
+
+def _periods_left_out(
+    months: pd.DataFrame, kept: Iterable[object], partial: set[str]
+) -> list[LedgerNote]:
+    inside = set(map(str, kept))
+    gone = months[~months["period"].astype(str).isin(inside)]
+    reasons = np.where(
+        gone["status"] == "missing",
+        "missing in the source",
+        np.where(gone["period"].astype(str).isin(partial), "partial", "outside start and end"),
+    )
+    return [
+        LedgerNote(
+            reason=str(reason),
+            rows=int((reasons == reason).sum()),
+            examples=tuple(gone["period"].astype(str)[reasons == reason]),
+        )
+        for reason in np.unique(reasons)
+    ]
+
+
+def read_counts(
+    path: PathLike,
+    *,
+    area: str,
+    period: str,
+    count: str | None = None,
+    outcomes: Sequence[str] | None = None,
+    area_name: str | None = None,
+    cluster: str | None = None,
+    vintage: str | None = None,
+    frequency: Frequency | None = None,
+    within: PathLike | None = None,
+) -> Counts:
+    """Read a tidy table: one row for each area and period.
+
+    Parameters
+    ----------
+    path : path
+        A csv, csv.gz or parquet file.
+    area, period : str
+        Columns with the area id (read as text) and the period.
+    count : str, optional
+        The one column with counts. Give this or ``outcomes``.
+    outcomes : sequence of str, optional
+        Several columns with counts.
+    area_name, cluster, vintage : str, optional
+        Columns with the area's name, its borough, and the release each row came from.
+    frequency : {"week", "four_week", "month", "year", "step"}, optional
+        Needed when the period column does not tell.
+    within : path, optional
+        A folder the file must not leave.
+
+    Returns
+    -------
+    Counts
+        A row of the table is a row for each outcome; absent rows stay absent, so say what they
+        mean in ``counts.panel(absent=…)``.
+
+    Raises
+    ------
+    InputError
+        As ``Panel.from_counts``: missing columns, blank ids, negative or fractional counts,
+        repeated rows.
+    """
+    file = local_file(path, suffixes=_TIDY_SUFFIXES, within=within)
+    table = _read_table(file, [c for c in (area, period, area_name, cluster, vintage) if c])
+    try:
+        checked = Panel.from_counts(
+            table,
+            area=area,
+            period=period,
+            count=count,
+            outcomes=outcomes,
+            cluster=cluster,
+            frequency=frequency,
+            absent="missing",
+        )
+        _require(table, [c for c in (area_name, vintage) if c])
+    except InputError as error:
+        raise InputError(
+            *(
+                Problem(
+                    where=f"{file.name}, {problem.where}",
+                    what=problem.what,
+                    examples=problem.examples,
+                    advice=problem.advice,
+                )
+                for problem in error.problems
+            )
+        ) from error
+    return _tidy_counts(file, table, checked, area, period, area_name, cluster, vintage)
+
+
+def _tidy_counts(
+    file: Path,
+    table: pd.DataFrame,
+    checked: Panel,
+    area: str,
+    period: str,
+    area_name: str | None,
+    cluster: str | None,
+    vintage: str | None,
+) -> Counts:
+    ids = area_ids(table[area])
+    _, when = Periods.from_values(table[period], frequency=checked.periods.frequency)
+    labels = np.array(checked.periods.labels, dtype=object)
+    base = pd.DataFrame(
+        {
+            "area": ids,
+            "area_name": table[area_name].astype(str) if area_name else ids,
+            "cluster": table[cluster].astype(str) if cluster else "",
+            "period": labels[when],
+            "vintage": table[vintage].astype(str) if vintage else "",
+        }
+    )
+    frame = pd.concat(
+        [
+            base.assign(
+                outcome=name,
+                count=pd.to_numeric(table[name]).to_numpy(dtype=np.float64, na_value=np.nan),
+            )
+            for name in checked.outcomes
+        ],
+        ignore_index=True,
+    )[list(_FRAME)]
+    for column in _FRAME:
+        if column != "count":
+            frame[column] = frame[column].astype("category")
+    frame["count"] = frame["count"].astype("Int64")
+    used = base.groupby("period")["vintage"].unique().map(lambda v: ", ".join(sorted(map(str, v))))
+    months = pd.DataFrame({"period": labels, "vintage": [used.get(p, "") for p in labels]})
+    months["status"] = np.where(months["period"].isin(used.index), "complete", "missing")
+    return Counts(
+        frame=frame.sort_values(["area", "period", "outcome"], ignore_index=True),
+        months=months,
+        ledger=Ledger().step(f"read {file.name}", rows_in=len(table), rows_out=len(table)),
+        frequency=checked.periods.frequency,
+    )
+
+
+def _read_table(file: Path, text_columns: list[str]) -> pd.DataFrame:
+    try:
+        if file.name.lower().endswith(".parquet"):
+            return pd.read_parquet(file)
+        if file.name.lower().endswith(".gz"):
+            refuse_inflated(file)
+        return pd.read_csv(file, dtype=dict.fromkeys(text_columns, str), encoding="utf-8-sig")
+    except InputError:
+        raise
+    except (ValueError, OSError) as error:
+        raise InputError(
+            Problem(where=file.name, what=f"cannot be read as a table ({error})")
+        ) from error
+
+
+def _require(table: pd.DataFrame, columns: list[str]) -> None:
+    absent = [column for column in columns if column not in table.columns]
+    if absent:
+        raise InputError(Problem(where="frame", what="columns are missing", examples=absent))
