@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,9 @@ __all__ = [
     "p_value_from_draws",
     "p_values_from_draws",
     "p_values_from_tails",
+    "poisson_e_test",
+    "wald_p_value",
+    "weighted_p_values",
 ]
 
 Alternative = Literal["two-sided", "less", "greater"]
@@ -265,3 +269,109 @@ def check_rejection_possible(
             advice=f'Use method="exact", or at least {enough:,} permutations.',
         )
     )
+
+
+def wald_p_value(statistic: float, *, df: float, df_denominator: float = math.inf) -> float:
+    """p-value of a joint test: statistic/df is F(df, df_denominator), or the statistic χ²(df).
+
+    Examples
+    --------
+    >>> round(wald_p_value(7.79123662720035, df=5), 5)
+    0.16812
+    """
+    if math.isinf(df_denominator):
+        return float(stats.chi2.sf(statistic, df))
+    return float(stats.f.sf(statistic / df, df, df_denominator))
+
+
+def weighted_p_values(
+    statistics: ArrayLike,
+    draws: ArrayLike,
+    weights: ArrayLike,
+    *,
+    alternative: Alternative = "two-sided",
+) -> NDArray[np.float64]:
+    """Rank each statistic among weighted draws: p = (1 + Σ w·1{as extreme}) / (1 + Σ w).
+
+    Parameters
+    ----------
+    statistics : array_like, shape (S,)
+        Studentised, so that sizes compare; NaN gives NaN.
+    draws, weights : array_like, shape (R,)
+        Reference distribution on the same scale, and what each draw counts for, at most 1.
+    alternative : {"two-sided", "less", "greater"}
+        Two-sided compares absolute values.
+
+    Raises
+    ------
+    InputError
+        If draws are absent or NaN, or a weight is negative.
+
+    Examples
+    --------
+    >>> weighted_p_values([3.0, 0.5], [0.0, -1.0, 2.0], [1.0, 1.0, 1.0]).tolist()
+    [0.25, 0.75]
+    """
+    check_choice("alternative", alternative, get_args(Alternative))
+    z = np.asarray(statistics, dtype=np.float64)
+    reference = np.asarray(draws, dtype=np.float64)
+    weight = np.asarray(weights, dtype=np.float64)
+    if reference.ndim != 1 or not len(reference) or np.isnan(reference).any():
+        raise InputError(Problem(where="draws", what="must be a non-empty vector without NaN"))
+    if weight.shape != reference.shape or not (weight >= 0).all():
+        raise InputError(Problem(where="weights", what="must be one for each draw, 0 or more"))
+    if alternative == "two-sided":
+        z, reference = np.abs(z), np.abs(reference)
+    elif alternative == "less":
+        z, reference = -z, -reference
+    order = np.argsort(reference, kind="stable")
+    beyond = np.append(np.cumsum(weight[order][::-1])[::-1], 0.0)
+    p = (1.0 + beyond[np.searchsorted(reference[order], z, side="left")]) / (1.0 + weight.sum())
+    return np.where(np.isnan(z), np.nan, p)
+
+
+def poisson_e_test(
+    counts: tuple[float, float],
+    *,
+    exposures: Sequence[float] = (1.0, 1.0),
+    alternative: Alternative = "two-sided",
+) -> float:
+    """p-value that two Poisson counts share a rate, by estimated exact probabilities.
+
+    Notes
+    -----
+    The statistic (x₁/n₁ − x₂/n₂)/√(x₁/n₁² + x₂/n₂²) is referred to its distribution under two
+    Poisson counts with the pooled rate; ``less`` means that the second rate is lower.
+
+    References
+    ----------
+    Krishnamoorthy & Thomson (2004), https://doi.org/10.1016/S0378-3758(02)00408-1
+
+    Examples
+    --------
+    >>> round(poisson_e_test((6, 2)), 4)
+    0.1749
+    """
+    check_choice("alternative", alternative, get_args(Alternative))
+    at_risk = np.asarray(exposures, dtype=np.float64)
+    if not any(counts):
+        return 1.0
+    means = sum(counts) / at_risk.sum() * at_risk
+    reach = [np.arange(int(stats.poisson.isf(1e-16, m)) + 2) for m in means]
+    first, second = (np.asarray(k, dtype=np.float64) for k in np.ix_(*reach))
+    observed = float(_rate_z(np.float64(counts[0]), np.float64(counts[1]), at_risk))
+    z = _rate_z(first, second, at_risk)
+    chance = np.outer(*(stats.poisson.pmf(k, m) for k, m in zip(reach, means, strict=True)))
+    edge = 1e-9 * max(1.0, abs(observed))
+    if alternative == "less":
+        return float(min(1.0, chance[z <= observed + edge].sum()))
+    if alternative == "greater":
+        return float(min(1.0, chance[z >= observed - edge].sum()))
+    return float(min(1.0, chance[np.abs(z) >= abs(observed) - edge].sum()))
+
+
+def _rate_z(first: Any, second: Any, at_risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    gap = second / at_risk[1] - first / at_risk[0]
+    spread = np.sqrt(first / at_risk[0] ** 2 + second / at_risk[1] ** 2)
+    z: NDArray[np.float64] = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
+    return z

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +13,68 @@ from hotspot_eval.did.model import Model, Regression
 from hotspot_eval.did.sample import Sample, treated_cells
 from hotspot_eval.results import Effect, Effects, Fit, Scale
 
-__all__ = ["SCALE", "effect_of", "fit_of", "impossible", "inference_name"]
+__all__ = [
+    "SCALE",
+    "Told",
+    "effect_of",
+    "fit_of",
+    "full_covariance",
+    "impossible",
+    "inference_name",
+    "no_effect",
+    "sample_counts",
+]
 
 Float = NDArray[np.float64]
 SCALE: dict[Model, Scale] = {"poisson": "log_irr", "linear": "count"}
 _FEW = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The words and the level that effects of one estimate share."""
+
+    estimand: str
+    scale: Scale
+    method: str
+    inference: str
+    ci_level: float = 0.95
+
+    def of(self, label: str) -> Told:
+        """The same, for one labelled part of the estimand."""
+        return replace(self, estimand=f"{self.estimand}: {label}")
+
+    def effect(self, estimate: float, std_error: float, *, df: float, **counts: Any) -> Effect:
+        """An effect in these words."""
+        return Effect.from_estimate(
+            estimate,
+            std_error,
+            estimand=self.estimand,
+            scale=self.scale,
+            method=self.method,
+            inference=self.inference,
+            ci_level=self.ci_level,
+            df=df,
+            **counts,
+        )
+
+    def effects(
+        self, labels: tuple[str, ...], vector: Float, covariance: Float, parts: tuple[Effect, ...]
+    ) -> Effects:
+        """Effects in these words; their df is the least of the parts'."""
+        degrees = [part.df for part in parts if np.isfinite(part.df)]
+        return Effects(
+            labels=labels,
+            vector=vector,
+            covariance=covariance,
+            scale=self.scale,
+            estimand=self.estimand,
+            method=self.method,
+            inference=self.inference,
+            df=min(degrees, default=float("inf")),
+            ci_level=self.ci_level,
+            parts=parts,
+        )
 
 
 def inference_name(correction: Correction, by: str) -> str:
@@ -28,22 +88,17 @@ def effect_of(
     sample: Sample,
     regression: Regression,
     contrast: Float,
+    told: Told,
     *,
-    estimand: str,
-    scale: Scale,
-    method: str,
-    inference: str,
     cluster: NDArray[np.intp] | None,
-    ci_level: float,
     notes: tuple[str, ...] = (),
 ) -> Effect:
     """The effect Σ contrast·β; ``contrast`` has shape (P,) over all columns."""
-    counts = _counts(sample, cluster)
+    counts = sample_counts(sample, cluster)
     on = np.flatnonzero(contrast)
     value = float(contrast[on] @ regression.beta[on])
     if np.isnan(value) or regression.sandwich is None:
-        reason = notes or (_why_not(sample, regression, on),)
-        return _no_effect(reason, estimand, scale, method, inference, ci_level, counts)
+        return no_effect(told, (_why_not(sample, regression, on), *notes), counts)
     robust = regression.sandwich
     kept = contrast[regression.kept]
     labels = np.arange(len(sample.areas)) if cluster is None else cluster
@@ -55,15 +110,10 @@ def effect_of(
         notes = (*notes, ONE_TREATED)
     elif n_treated < _FEW:
         notes = (*notes, f"only {n_treated} treated clusters: prefer randomisation or replay")
-    return Effect.from_estimate(
+    return told.effect(
         value,
         std_error,
-        estimand=estimand,
-        scale=scale,
-        method=method,
-        inference=inference,
         df=df,
-        ci_level=ci_level,
         treated_cells=treated_cells(sample),
         notes=notes,
         **counts,
@@ -76,38 +126,16 @@ ONE_TREATED = (
 )
 
 
-def impossible(
-    sample: Sample,
-    reason: str,
-    *,
-    terms: tuple[str, ...],
-    estimand: str,
-    scale: Scale,
-    method: str,
-    inference: str,
-    ci_level: float,
-) -> Fit:
+def impossible(sample: Sample, reason: str, told: Told, *, terms: tuple[str, ...]) -> Fit:
     """A Fit that holds no estimate, and why."""
-    effect = _no_effect(
-        (reason,), estimand, scale, method, inference, ci_level, _counts(sample, None)
-    )
+    effect = no_effect(told, (reason,), sample_counts(sample, None))
     nothing = np.full(len(terms), np.nan)
-    effects = Effects(
-        labels=terms,
-        vector=nothing,
-        covariance=np.full((len(terms), len(terms)), np.nan),
-        scale=scale,
-        estimand=estimand,
-        method=method,
-        inference=inference,
-        ci_level=ci_level,
-        parts=(effect,) * len(terms),
-        notes=(reason,),
-    )
+    covariance = np.full((len(terms), len(terms)), np.nan)
+    effects = told.effects(terms, nothing, covariance, (effect,) * len(terms))
     return Fit(
         terms=terms,
         coefficients=nothing,
-        covariance=effects.covariance,
+        covariance=covariance,
         influence=np.full((len(sample.areas), len(terms)), np.nan),
         areas=sample.areas,
         periods=sample.periods,
@@ -117,7 +145,17 @@ def impossible(
         ledger=sample.ledger,
         effect=effect,
         effects=effects,
+        event=effects,
     )
+
+
+def full_covariance(regression: Regression) -> Float:
+    """Covariance of all P columns, NaN where there is no coefficient."""
+    size = len(regression.beta)
+    covariance = np.full((size, size), np.nan)
+    if regression.sandwich is not None:
+        covariance[np.ix_(regression.kept, regression.kept)] = regression.sandwich.covariance
+    return covariance
 
 
 def fit_of(
@@ -130,17 +168,14 @@ def fit_of(
     event: Effects | None = None,
 ) -> Fit:
     """The Fit of a regression, coefficients without a value as NaN."""
-    size = len(terms)
-    covariance = np.full((size, size), np.nan)
-    influence = np.full((len(sample.areas), size), np.nan)
+    influence = np.full((len(sample.areas), len(terms)), np.nan)
     if regression.sandwich is not None:
-        covariance[np.ix_(regression.kept, regression.kept)] = regression.sandwich.covariance
         influence[:, regression.kept] = regression.sandwich.influence
     whole = bool(sample.used.all())
     return Fit(
         terms=terms,
         coefficients=regression.beta,
-        covariance=covariance,
+        covariance=full_covariance(regression),
         influence=influence,
         areas=sample.areas,
         periods=sample.periods,
@@ -154,7 +189,8 @@ def fit_of(
     )
 
 
-def _counts(sample: Sample, cluster: NDArray[np.intp] | None) -> dict[str, int]:
+def sample_counts(sample: Sample, cluster: NDArray[np.intp] | None) -> dict[str, Any]:
+    """How many areas, treated, controls, clusters and periods lie behind an effect."""
     n = len(sample.areas)
     return {
         "n_areas": n,
@@ -180,27 +216,6 @@ def _why_not(sample: Sample, regression: Regression, on: NDArray[np.intp]) -> st
     return "treatment does not vary apart from area and period effects"
 
 
-def _no_effect(
-    notes: tuple[str, ...],
-    estimand: str,
-    scale: Scale,
-    method: str,
-    inference: str,
-    ci_level: float,
-    counts: dict[str, int],
-) -> Effect:
-    nan = float("nan")
-    return Effect(
-        estimand=estimand,
-        scale=scale,
-        estimate=nan,
-        std_error=nan,
-        ci_low=nan,
-        ci_high=nan,
-        ci_level=ci_level,
-        df=nan,
-        method=method,
-        inference=inference,
-        notes=notes,
-        **counts,
-    )
+def no_effect(told: Told, notes: tuple[str, ...], counts: dict[str, Any]) -> Effect:
+    """An effect without a value, and why."""
+    return told.effect(float("nan"), float("nan"), df=float("nan"), notes=notes, **counts)

@@ -108,7 +108,7 @@ class _Layer:
         if window is None:
             return None
         try:
-            treated = [self.row[area] for area in design.treated]
+            treated = [self.row[str(area)] for area in design.treated]
             if design.controls is not None:
                 return window, treated, [self.row[str(a)] for a in design.controls], [], False
             out = [self.row[str(a)] for a in (*design.catchment, *design.excluded)]

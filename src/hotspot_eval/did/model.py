@@ -168,7 +168,9 @@ def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
     residual, gammas = project(weights, stack, table.strata)
     tilde = residual[:-1]
     information = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
-    beta = np.linalg.solve(information, np.einsum("pgt,gt->p", tilde, np.where(used, table.total, 0.0)))
+    beta = np.linalg.solve(
+        information, np.einsum("pgt,gt->p", tilde, np.where(used, table.total, 0.0))
+    )
     return _Solved(
         beta=beta,
         tilde=tilde,
@@ -205,7 +207,7 @@ def _by_area(
 
 def _separated(table: Collapsed) -> Bool:
     """Non-negative columns whose positive cells hold no event: their coefficient is −∞."""
-    positive = (table.columns > 0) & table.used
+    positive: Bool = np.asarray((table.columns > 0) & table.used)
     events = np.einsum("pgt,gt->p", positive, table.total)
     lowest = table.columns.min(axis=(1, 2), initial=0.0)
     separated: Bool = (events == 0) & positive.any(axis=(1, 2)) & (lowest >= 0)
@@ -217,10 +219,10 @@ def _mask_empty(table: Collapsed, used: Bool) -> None:
     while True:
         before = int(used.sum())
         total = np.where(used, table.total, 0.0)
-        used &= total.any(axis=1)[:, None]
+        used &= np.asarray(total.any(axis=1))[:, None]
         for s in range(int(table.strata.max()) + 1):
-            rows = table.strata == s
-            used[rows] &= total[rows].any(axis=0)
+            rows: Bool = np.asarray(table.strata == s)
+            used[rows] &= np.asarray(total[rows].any(axis=0))
         if int(used.sum()) == before:
             return
 
@@ -235,8 +237,8 @@ def _identified(table: Collapsed, used: Bool, separated: Bool) -> NDArray[np.int
     for p in np.flatnonzero(~separated & (raw > 0)):
         left = gram[p, p]
         if kept:
-            cross = gram[np.ix_(kept, [p])][:, 0]
-            left -= cross @ np.linalg.solve(gram[np.ix_(kept, kept)], cross)
+            cross = gram[kept, p]
+            left -= cross @ np.linalg.solve(gram[kept][:, kept], cross)
         if left > _COLLINEAR * raw[p]:
             kept.append(int(p))
     return np.array(kept, dtype=np.intp)

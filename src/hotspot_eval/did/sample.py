@@ -147,7 +147,8 @@ def lay(
     when = np.flatnonzero(used.any(axis=0))
     grid = np.ix_(keep, when)
     whole = keep.all() and len(when) == used.shape[1]
-    y, used, treatment = (a if whole else a[grid] for a in (y, used, treatment))
+    if not whole:
+        y, used, treatment = y[grid], used[grid], treatment[grid]
     rows = role_rows[keep]
     if not used.all():
         y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
@@ -190,9 +191,9 @@ def _faults(
     y: Float, used: Bool, treatment: Float, treated: Bool, counts: bool, keep_always: bool
 ) -> list[tuple[str, Bool]]:
     """Reasons to leave an area out, in order of precedence, with the areas they concern."""
-    seen = used.any(axis=1)
-    on = (treatment > 0) & used
-    faults = [(UNSEEN, ~seen), (NEVER_ON, treated & seen & ~on.any(axis=1))]
+    seen: Bool = np.asarray(used.any(axis=1))
+    on: Bool = (treatment > 0) & used
+    faults: list[tuple[str, Bool]] = [(UNSEEN, ~seen), (NEVER_ON, treated & seen & ~on.any(axis=1))]
     if not keep_always:
         faults.insert(1, (ALWAYS_ON, treated & seen & (on.sum(axis=1) == used.sum(axis=1))))
     if counts:
@@ -225,24 +226,28 @@ def _ledger(
         LedgerNote(reason=reason, rows=count, examples=tuple(examples[reason]))
         for reason, count in gone.items()
     ]
-    return Ledger().step(
-        "areas of the estimate",
-        unit="areas",
-        rows_in=len(panel.areas),
-        rows_out=len(rows),
-        left_out=notes,
-    ).step(
-        "cells of the estimate",
-        unit="cells",
-        rows_in=cells_in,
-        rows_out=cells_out,
-        left_out=[
-            LedgerNote(reason="treatment switched off after the start", rows=off),
-            LedgerNote(
-                reason="not observed, in an area left out, or in a period without any event",
-                rows=cells_in - cells_out - off,
-            ),
-        ],
+    return (
+        Ledger()
+        .step(
+            "areas of the estimate",
+            unit="areas",
+            rows_in=len(panel.areas),
+            rows_out=len(rows),
+            left_out=notes,
+        )
+        .step(
+            "cells of the estimate",
+            unit="cells",
+            rows_in=cells_in,
+            rows_out=cells_out,
+            left_out=[
+                LedgerNote(reason="treatment switched off after the start", rows=off),
+                LedgerNote(
+                    reason="not observed, in an area left out, or in a period without any event",
+                    rows=cells_in - cells_out - off,
+                ),
+            ],
+        )
     )
 
 

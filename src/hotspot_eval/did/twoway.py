@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,20 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import SCALE, effect_of, fit_of, impossible, inference_name
+from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
 from hotspot_eval.did.batch import FourCells, four_cells
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.panel import Panel
-from hotspot_eval.results import Effects, Fit
+from hotspot_eval.results import Fit
 
 __all__ = ["ClusterBy", "LinearDid", "PeriodEffects", "PoissonDid", "linear_did", "poisson_did"]
 
 Float = NDArray[np.float64]
 ClusterBy = Literal["area", "cluster"]
 PeriodEffects = Literal["common", "cluster"]
+TERMS = ("treatment",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,43 +46,21 @@ class _TwoWay:
             counts=model == "poisson",
             by_cluster=self.period_effects == "cluster",
         )
-        told = {
-            "estimand": "average effect of full treatment on the treated cells",
-            "method": f"two-way fixed effects, {model}",
-            "inference": inference_name(self.correction, self.cluster),
-        }
+        told = Told(
+            estimand="average effect of full treatment on the treated cells",
+            scale=SCALE[model],
+            method=f"two-way fixed effects, {model}",
+            inference=inference_name(self.correction, self.cluster),
+            ci_level=self.ci_level,
+        )
         if sample.reason:
-            return impossible(
-                sample,
-                sample.reason,
-                terms=("treatment",),
-                scale=SCALE[model],
-                ci_level=self.ci_level,
-                **told,
-            )
+            return impossible(sample, sample.reason, told, terms=TERMS)
         cluster = clusters(sample, self.cluster)
         regression = self._regress(sample, model, cluster, inference=True)
-        effect = effect_of(
-            sample,
-            regression,
-            np.ones(1),
-            scale=SCALE[model],
-            cluster=cluster,
-            ci_level=self.ci_level,
-            **told,
-        )
-        effects = Effects(
-            labels=("treatment",),
-            vector=regression.beta,
-            covariance=np.array([[effect.std_error**2]]),
-            scale=SCALE[model],
-            df=effect.df,
-            ci_level=self.ci_level,
-            parts=(effect,),
-            notes=effect.notes,
-            **told,
-        )
-        return fit_of(sample, regression, ("treatment",), effect=effect, effects=effects)
+        effect = effect_of(sample, regression, np.ones(1), told, cluster=cluster)
+        covariance = np.array([[effect.std_error**2]])
+        effects = told.effects(TERMS, regression.beta, covariance, (effect,))
+        return fit_of(sample, regression, TERMS, effect=effect, effects=effects)
 
     def _regress(
         self,
@@ -111,7 +90,7 @@ class _TwoWay:
         for r in np.flatnonzero(~block):
             sample = lay(
                 panel,
-                designs[r],
+                designs[int(r)],
                 counts=model == "poisson",
                 by_cluster=self.period_effects == "cluster",
             )
@@ -202,7 +181,8 @@ class LinearDid(_TwoWay):
     >>> frame = pd.DataFrame({"area": list("AABBCCDD"), "month": ["2022-01", "2022-02"] * 4,
     ...                       "count": [20, 10, 10, 6, 30, 31, 15, 16]})
     >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")
-    >>> LinearDid()(panel, Design(treated=["A", "B"], start="2022-02")).effect.estimate
+    >>> fit = LinearDid()(panel, Design(treated=["A", "B"], start="2022-02"))
+    >>> round(fit.effect.estimate, 6)
     -8.0
     """
 
@@ -244,7 +224,10 @@ def _difference_of_means(cells: FourCells) -> Float:
     return estimate
 
 
-_SATURATED = {"poisson": _log_ratio_of_ratios, "linear": _difference_of_means}
+_SATURATED: dict[Model, Callable[[FourCells], Float]] = {
+    "poisson": _log_ratio_of_ratios,
+    "linear": _difference_of_means,
+}
 
 poisson_did = PoissonDid()
 linear_did = LinearDid()

@@ -78,8 +78,8 @@ def collapse(
         if varying is not None:
             parts.append(varying[odd])
         keys = np.ascontiguousarray(np.hstack(parts) + 0.0)
-        keys = keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))).ravel()
-        group[odd] = n + np.unique(keys, return_inverse=True)[1]
+        whole_row = np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))
+        group[odd] = n + np.unique(keys.view(whole_row).ravel(), return_inverse=True)[1]
     _, lead, group = np.unique(group, return_index=True, return_inverse=True)
     shown = y if used.all() else np.where(used, y, 0.0)
     return Collapsed(
@@ -96,7 +96,8 @@ def collapse(
 def _group_sums(y: Float, group: NDArray[np.intp], count: int) -> Float:
     if count <= _FEW:
         members = group == np.arange(count)[:, None]
-        return members.astype(np.float64) @ y
+        few: Float = members.astype(np.float64) @ y
+        return few
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(count))
     sums: Float = np.add.reduceat(y[order], starts, axis=0)
