@@ -18,7 +18,7 @@ Rule = Literal["count", "rate", "change", "random"]
 
 
 def as_day(value: PeriodLike, where: str) -> np.datetime64:
-    """The first day of a date, month or year given as text or date."""
+    """The first day of a date or month given as text or date."""
     return interval_days(value, "month", where)[0]
 
 
@@ -181,12 +181,12 @@ class Operation:
     start : date
         First day in the first borough.
     weeks : int, optional
-        From the first to the last day, pauses included; None, or more than is left: to the end of
-        the world.
+        From the first to the last day, pauses included; None: to the end of the world.
     k : int
         Areas treated in each borough.
     rule : {"count", "rate", "change", "random"}
-        What they are selected on, within the borough, over the ``lookback_weeks`` before its start;
+        What they are selected on, within the borough, over the ``lookback_weeks`` before its start,
+        counted as it happened (no blur, nothing missing);
         change is (last − prev)/√(prev + 1) with prev the mean of the 52 weeks before that,
         scaled to the same length. Ties go by area id.
     lookback_weeks : int

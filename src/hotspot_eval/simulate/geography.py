@@ -193,7 +193,7 @@ def _spread(cloud: Floats, k: int, *, rounds: int, rng: np.random.Generator) -> 
         means = np.column_stack(
             [np.bincount(nearest, weights=cloud[:, axis], minlength=k) for axis in (0, 1)]
         )
-        points = means / size[:, None]
+        points = np.where(size[:, None] > 0, means / np.maximum(size, 1)[:, None], points)
     return points
 
 

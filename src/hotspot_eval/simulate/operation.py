@@ -200,7 +200,7 @@ def _catchment(ground: Map, members: Ints, chosen: Ints) -> Ints:
 
 
 def _spells(operation: Operation, begin: int, days: int) -> tuple[tuple[int, int], ...]:
-    after = days if operation.weeks is None else min(begin + 7 * operation.weeks, days)
+    after = days if operation.weeks is None else begin + 7 * operation.weeks
     if operation.on_weeks is None:
         return ((begin, after),)
     step = 7 * (operation.on_weeks + operation.off_weeks)
@@ -213,6 +213,7 @@ def _refuse(operation: Operation, ground: Map, takes_part: int, first_day: int, 
     smallest = int(np.bincount(ground.borough).min())
     history = 7 * operation.lookback_weeks + (364 if operation.rule == "change" else 0)
     last_start = first_day + 7 * operation.stagger_weeks * (takes_part - 1)
+    last_end = last_start + 7 * (operation.weeks or 1)
     problems = []
     if takes_part > len(ground.boroughs):
         problems.append(
@@ -236,12 +237,12 @@ def _refuse(operation: Operation, ground: Map, takes_part: int, first_day: int, 
                 advice="Start the operation later, or the world earlier.",
             )
         )
-    if last_start >= days:
+    if last_end > days:
         problems.append(
             Problem(
                 where="argument 'start' of the operation",
-                what=f"the last borough would start on day {last_start} of {days}",
-                advice="Lengthen the world, or shorten stagger_weeks.",
+                what=f"in the last borough it would end on day {last_end} of {days}",
+                advice="Lengthen the world, or shorten weeks or stagger_weeks.",
             )
         )
     if problems:
