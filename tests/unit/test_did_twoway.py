@@ -1,0 +1,163 @@
+"""Edges of the two-way estimators: a number, or NaN with the reason."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from tests.did_worlds import area, month, panel_of, staggered
+
+from hotspot_eval.design import Design
+from hotspot_eval.did import LinearDid, PoissonDid, event_study, linear_did, poisson_did
+from hotspot_eval.errors import InputError
+
+BOTH = pytest.mark.parametrize("estimator", [poisson_did, linear_did])
+
+
+def world(n: int = 12, t: int = 8, mean: float = 6.0, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).poisson(mean, (n, t)) + 1
+
+
+@BOTH
+def test_one_treated_area_has_an_estimate_and_no_standard_error(estimator):
+    effect = estimator(panel_of(world()), staggered({0: 4})).effect
+    assert math.isfinite(effect.estimate)
+    assert math.isnan(effect.std_error) and math.isnan(effect.p_value)
+    assert "one treated cluster" in " ".join(effect.notes)
+
+
+@BOTH
+def test_few_treated_areas_are_remarked_on(estimator):
+    effect = estimator(panel_of(world()), staggered({0: 4, 1: 4})).effect
+    assert effect.std_error > 0 and "only 2 treated clusters" in effect.notes[0]
+
+
+@BOTH
+def test_no_period_before(estimator):
+    panel, design = panel_of(world()), staggered({0: 0, 1: 0})
+    fit = estimator(panel, design)
+    assert math.isnan(fit.effect.estimate)
+    assert "no period before" in fit.effect.notes[0]
+    assert np.isnan(estimator.many(panel, [design])).all()
+
+
+@BOTH
+def test_all_treated_at_once(estimator):
+    panel, design = panel_of(world(n=4)), staggered(dict.fromkeys(range(4), 3))
+    assert "nothing to compare with" in estimator(panel, design).effect.notes[0]
+    assert np.isnan(estimator.many(panel, [design])).all()
+
+
+@BOTH
+def test_all_treated_at_different_times_is_estimable(estimator):
+    effect = estimator(panel_of(world(n=6)), staggered({i: 2 + i % 3 for i in range(6)})).effect
+    assert math.isfinite(effect.estimate)
+    assert effect.n_control == 0
+
+
+def test_empty_cells_are_no_finite_ratio():
+    y = world()
+    y[:2, 4:] = 0
+    effect = poisson_did(panel_of(y), staggered({0: 4, 1: 4})).effect
+    assert math.isnan(effect.estimate) and "no event in the treated cells" in effect.notes[0]
+    y = world()
+    y[:2, :4] = 0
+    effect = poisson_did(panel_of(y), staggered({0: 4, 1: 4})).effect
+    assert math.isnan(effect.estimate) and "no finite estimate" in effect.notes[0]
+
+
+def test_all_zero_areas_and_months_are_counted():
+    y = world()
+    y[5] = 0
+    y[:, 1] = 0
+    fit = poisson_did(panel_of(y), staggered({0: 4, 1: 4, 2: 4}))
+    assert "1 left out: no event in any period used" in str(fit.ledger)
+    assert len(fit.areas) == 11 and len(fit.periods) == 7
+    assert fit.effect.n_areas == 11
+
+
+def test_gap_and_missing_month_are_not_used():
+    y, observed = world(), np.ones((12, 8), bool)
+    observed[:, 2] = False
+    design = staggered({0: 5, 1: 5}, pre_periods=4, post_periods=2, gap=1)
+    fit = poisson_did(panel_of(y, observed=observed), design)
+    assert fit.periods == (month(0), month(1), month(3), month(5), month(6))
+
+
+def test_partial_periods_and_shares_scale_the_effect():
+    truth = -0.7
+    shares = np.zeros((30, 6))
+    shares[:10, 3:] = [0.5, 1.0, 0.25]
+    rng = np.random.default_rng(1)
+    y = rng.poisson(4000 * np.exp(truth * shares) * rng.uniform(0.5, 2, (30, 1)))
+    panel = panel_of(y)
+    fit = poisson_did(panel, Design.from_treatment(panel, shares))
+    assert fit.effect.estimate == pytest.approx(truth, abs=0.02)
+    assert [group.share for group in fit.effect.treated_cells] == [0.25, 0.5, 1.0]
+    prevented = fit.effect.crimes_prevented()
+    missing = (y * (np.exp(-truth * shares) - 1)).sum()
+    assert prevented.value == pytest.approx(missing, rel=0.05)
+    assert prevented.low < missing < prevented.high
+
+
+def test_catchment_and_excluded_areas_stay_out():
+    panel = panel_of(world())
+    design = Design(
+        treated=[area(0), area(1)], start=month(4), catchment=[area(2)], excluded=[area(3)]
+    )
+    fit = poisson_did(panel, design)
+    assert len(fit.areas) == 10 and area(2) not in fit.areas
+    assert poisson_did.many(panel, [design])[0] == pytest.approx(fit.effect.estimate, abs=1e-10)
+
+
+def test_period_effects_of_each_borough_take_its_shocks_out():
+    rng = np.random.default_rng(2)
+    cluster = np.arange(40) // 10
+    shock = np.exp(rng.normal(0, 1, (4, 8)))[cluster]
+    y = rng.poisson(2000 * shock)
+    starts = {0: 4, 1: 4, 10: 4, 11: 4}
+    fit = PoissonDid(period_effects="cluster")(panel_of(y, cluster=cluster), staggered(starts))
+    assert abs(fit.effect.estimate) < 0.03
+    assert abs(poisson_did(panel_of(y), staggered(starts)).effect.estimate) > 0.05
+
+
+def test_off_periods_are_left_out_of_the_event_study():
+    y = world(n=20, mean=50)
+    design = Design(treated=[area(0), area(1)], start=month(3), end=month(4))
+    fit = event_study(panel_of(y), design)
+    assert fit.event_study().labels == ("-3", "-2", "-1", "0", "1")
+    assert "6 left out: treatment switched off" in str(fit.ledger)
+
+
+def test_event_time_without_events_is_nan_with_its_reason():
+    y = world(n=20)
+    y[:2, 6] = 0
+    fit = event_study(panel_of(y), staggered({0: 4, 1: 4}))
+    lost = fit.event_study()["2"]
+    assert math.isnan(lost.estimate) and "no event in the treated cells" in lost.notes[0]
+    assert math.isfinite(fit.event_study()["3"].estimate)
+    assert math.isnan(fit.effect.estimate)
+
+
+def test_base_period_lies_before_the_gap():
+    design = staggered({0: 5, 1: 5}, gap=2)
+    study = event_study(panel_of(world()), design, model="linear").event_study()
+    assert study.labels == ("-5", "-4", "-3", "0", "1", "2")
+    assert study["-3"].estimate == 0.0 and "base period" in study["-3"].notes[0]
+
+
+def test_refusals():
+    panel = panel_of(world())
+    with pytest.raises(InputError, match="'clutser' is not one of the options"):
+        PoissonDid(cluster="clutser")
+    with pytest.raises(InputError, match="no cluster labels to cluster by"):
+        LinearDid(cluster="cluster")(panel, staggered({0: 4, 1: 4}))
+    with pytest.raises(InputError, match="no cluster labels, which effects by cluster need"):
+        PoissonDid(period_effects="cluster")(panel, staggered({0: 4, 1: 4}))
+    with pytest.raises(InputError, match="negative values"):
+        poisson_did(panel_of(world() - 5.0, values=True), staggered({0: 4, 1: 4}))
+    with pytest.raises(InputError, match="not one of the options"):
+        event_study(panel, staggered({0: 4}), model="probit")
+    with pytest.raises(InputError, match="asks for more periods before"):
+        poisson_did.many(panel, [staggered({0: 4}, pre_periods=9)])
