@@ -1,0 +1,87 @@
+"""Templates: one autoescaping environment, and how numbers are written."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hotspot_eval.report import wording
+from hotspot_eval.report.disclosure import SUPPRESSED
+from hotspot_eval.report.entries import Cell, FigureFile, Table
+from hotspot_eval.report.files import slug
+
+__all__ = ["Shown", "environment", "show_figure", "show_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A piece of a report as a notebook displays it."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@cache
+def environment() -> Environment:
+    """The environment every page is rendered in."""
+    env = Environment(
+        loader=PackageLoader("hotspot_eval.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.filters["number"] = wording.number
+    env.filters["plain"] = wording.plain
+    env.filters["anchor"] = slug
+    env.filters["numeric"] = numeric
+    env.filters["holds"] = holds
+    env.globals["wording"] = wording
+    env.globals["SUPPRESSED"] = SUPPRESSED
+    return env
+
+
+def numeric(table: Table, column: int) -> bool:
+    """Whether a column is set to the right: numbers, or what stands in for them."""
+    values = [row[column] for row in table.rows]
+    numbers = [isinstance(value, int | float) for value in values]
+    stand_ins = [value in (None, SUPPRESSED, "inf", "-inf") for value in values]
+    return any(numbers) and all(a or b for a, b in zip(numbers, stand_ins, strict=True))
+
+
+def holds(table: Table, value: Cell) -> bool:
+    """Whether a cell of the table is exactly this."""
+    return any(
+        cell is value or (cell == value and cell is not None) for r in table.rows for cell in r
+    )
+
+
+def data_uri(png: bytes) -> str:
+    """An image inside the page."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def show_table(table: Table) -> Shown:
+    """A table as the page shows it, for a notebook."""
+    return Shown(_macro("data_table", table), f"{table.caption}: {len(table.rows)} rows")
+
+
+def show_figure(figure: FigureFile, png: bytes) -> Shown:
+    """A figure with title, subtitle and alternative text, for a notebook."""
+    return Shown(_macro("figure_block", figure, data_uri(png), ""), f"{figure.title}. {figure.alt}")
+
+
+def _macro(name: str, *arguments: Any) -> str:
+    module = environment().get_template("macros.html.j2").module
+    return str(getattr(module, name)(*arguments))

@@ -1,0 +1,367 @@
+"""Sentences rendered from the record, which never say more than it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hotspot_eval.report.entries import Cell, Fact, MinimumDetectable, ReportedCheck, ReportedEffect
+from hotspot_eval.report.record import SiteRecord, StudyRecord
+from hotspot_eval.results import Effect, Quantity, Status
+
+__all__ = [
+    "ROLE_TITLES",
+    "STATUS_SYMBOLS",
+    "STATUS_WORDS",
+    "change",
+    "check_line",
+    "checks_line",
+    "detectable_line",
+    "disclosure_line",
+    "effect_cell",
+    "effect_line",
+    "fact_line",
+    "forest_title",
+    "irr_cell",
+    "number",
+    "p_cell",
+    "p_value",
+    "plain",
+    "prevented_cell",
+    "prevented_line",
+    "quantity",
+    "regression_line",
+    "sample_cell",
+    "status_counts",
+    "study_line",
+    "summary",
+]
+
+STATUS_WORDS: dict[Status, str] = {
+    "passed": "Passed",
+    "failed": "Failed",
+    "not assessed": "Not assessed",
+}
+STATUS_SYMBOLS: dict[Status, str] = {"passed": "✓", "failed": "✕", "not assessed": "○"}
+ROLE_TITLES = {
+    "primary": "Primary effect",
+    "secondary": "Secondary effects",
+    "displacement": "Displacement, diffusion and net effect",
+    "regression_to_mean": "Regression to the mean",
+    "robustness": "Other methods and samples",
+    "output": "Police outputs (not outcomes)",
+}
+_UNITS = {"count": "events per area and period", "rate": "events per unit of exposure"}
+
+
+def summary(record: SiteRecord) -> tuple[str, ...]:
+    """Three lines: the effect, regression to the mean, and what could not have been seen."""
+    if record.status == "failed":
+        return (f"The evaluation of this site did not finish: {record.reason}",)
+    primary = record.primary
+    if primary is None:
+        first, outcome = "No primary effect is in the record.", ""
+    else:
+        first, outcome = effect_line(primary), primary.outcome
+    return first, regression_line(record, outcome), detectable_line(record.detectable, outcome)
+
+
+def effect_line(entry: ReportedEffect) -> str:
+    """One effect in one sentence: change, interval, ratio, p-value, and what it is compared with.
+
+    Examples
+    --------
+    >>> effect = Effect.from_estimate(-0.2, 0.05, estimand="ATT", scale="log_irr", method="Poisson",
+    ...                               inference="cluster-robust")
+    >>> entry = ReportedEffect(role="primary", outcome="robbery", label="", effect=effect)
+    >>> print(effect_line(entry))
+    Robbery: 18.1% fewer than expected without the operation (95% interval: 25.8% fewer to
+    9.7% fewer; incidence rate ratio 0.819, 0.742 to 0.903; p < 0.001).
+    """
+    effect, name = entry.effect, _capital(entry.outcome)
+    if math.isnan(effect.estimate):
+        return f"{name}: could not be estimated ({_joined(effect.notes)})."
+    if effect.scale == "log_irr":
+        told, irr = effect.percent_change(), effect.as_irr()
+        body = (
+            f"{change(told.value)} than expected without the operation "
+            f"({_interval_words(effect, told)}; incidence rate ratio {_ratio(irr)}; "
+            f"{p_value(effect.p_value)})"
+        )
+    else:
+        body = (
+            f"{_amount(effect.estimate)} {_UNITS[effect.scale]} compared with what was expected "
+            f"without the operation ({_level(effect)} interval: {_amount(effect.ci_low)} to "
+            f"{_amount(effect.ci_high)}; {p_value(effect.p_value)})"
+        )
+    doubt = " The interval includes no change." if _includes_zero(effect) else ""
+    return f"{name}: {body}.{doubt}"
+
+
+def regression_line(record: SiteRecord, outcome: str = "") -> str:
+    """How much of a fall was to be expected from the selection alone, if the record has it."""
+    entries = record.with_role("regression_to_mean")
+    entry = next((e for e in entries if e.outcome == outcome), entries[0] if entries else None)
+    if entry is None:
+        return (
+            "Regression to the mean was not assessed: places chosen because counts were high tend "
+            "to fall back without any intervention, and the estimate may contain that fall."
+        )
+    effect = entry.effect
+    if math.isnan(effect.estimate):
+        return f"Regression to the mean could not be estimated ({_joined(effect.notes)})."
+    if effect.scale == "log_irr":
+        told = effect.percent_change()
+        size = f"{change(told.value)} ({_interval_words(effect, told)})"
+    else:
+        size = f"{_amount(effect.estimate)} {_UNITS[effect.scale]}"
+    return (
+        f"Regression to the mean: places chosen in the same way where nothing was done showed "
+        f"{size} in {plain(entry.outcome)} on the same measure."
+    )
+
+
+def detectable_line(entries: Sequence[MinimumDetectable], outcome: str = "") -> str:
+    """What could not have been seen, or that this was not assessed."""
+    entry = next((e for e in entries if e.outcome == outcome), entries[0] if entries else None)
+    if entry is None:
+        return (
+            "What could not have been seen: the minimum detectable effect was not assessed, so a "
+            "result that includes no change does not say that there was none."
+        )
+    if math.isnan(entry.percent):
+        return f"What could not have been seen could not be worked out ({_joined(entry.notes)})."
+    size = f"{abs(entry.percent):.1f}%"
+    kind = "reduction" if entry.percent < 0 else "increase"
+    return (
+        f"What could not have been seen: a {kind} in {plain(entry.outcome)} of {size} is found "
+        f"with {100 * entry.power:.0f}% power (test at {100 * entry.alpha:g}%); smaller ones "
+        "are missed more often."
+    )
+
+
+def prevented_line(entry: ReportedEffect) -> str:
+    """Crimes prevented on the treated cells, with the assumptions they rest on."""
+    told = entry.effect.crimes_prevented()
+    if math.isnan(told.value):
+        return f"Events prevented: not available ({_joined(told.notes)})."
+    more = "prevented" if told.value >= 0 else "more than expected"
+    ends = f"{_whole(told.low)} to {_whole(told.high)}"
+    return (
+        f"{_capital(entry.outcome)}: {_whole(abs(told.value))} events {more} on the treated areas "
+        f"and periods ({_level(entry.effect)} interval of events prevented: {ends}). "
+        "This is the expected number without the operation minus the number observed there; it "
+        "holds if the effect holds, treated places would have followed the comparison, and "
+        "nothing moved elsewhere."
+    )
+
+
+def check_line(check: ReportedCheck) -> str:
+    """Status in a word and the check's own sentence."""
+    return f"{STATUS_WORDS[check.status]}. {check.sentence}"
+
+
+def fact_line(fact: Fact) -> str:
+    """The fact's sentence with its value, or name and value."""
+    shown = number(fact.value)
+    return fact.sentence.replace("{value}", shown) if fact.sentence else f"{fact.name}: {shown}"
+
+
+def study_line(study: StudyRecord) -> str:
+    """How many sites there are and how many did not finish."""
+    total, failed = len(study.sites), len(study.failed)
+    sites = f"{total} site{'' if total == 1 else 's'}"
+    if not failed:
+        return f"{sites}: all were evaluated."
+    return f"{sites}: {total - failed} evaluated, {failed} failed and listed with the reason."
+
+
+def disclosure_line(level: str, *, threshold: int = 5, base: int = 5) -> str:
+    """What the level means for a reader."""
+    if level == "internal":
+        return "Internal: not for publication. Counts are shown as they are."
+    if level == "publication":
+        return (
+            f"For publication: counts are rounded to the nearest {base}, and counts from 1 to "
+            f"{threshold - 1} are suppressed and shown as [c]."
+        )
+    return "Open: every count shown here is already public."
+
+
+def change(percent: float) -> str:
+    """A percentage change in words.
+
+    Examples
+    --------
+    >>> change(-12.34), change(3.0), change(0.01)
+    ('12.3% fewer', '3.0% more', '0.0% change')
+    """
+    if math.isnan(percent):
+        return "not available"
+    if math.isinf(percent):
+        return "without bound"
+    if abs(percent) < 0.05:
+        return "0.0% change"
+    return f"{abs(percent):,.1f}% {'fewer' if percent < 0 else 'more'}"
+
+
+def number(value: Cell) -> str:
+    """A cell as it is read: thousands apart, four significant digits, a true minus.
+
+    Examples
+    --------
+    >>> number(12345), number(-0.0123456), number(None), number(True)
+    ('12,345', '−0.01235', '[x]', 'yes')
+    """
+    if value is None:
+        return "[x]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, float):
+        return _decimal(value)
+    return {"inf": "∞", "-inf": "−∞"}.get(value, value)
+
+
+def p_value(value: float) -> str:
+    """A p-value as it is written in a sentence."""
+    if math.isnan(value):
+        return "p not available"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def quantity(told: Quantity, *, digits: int = 1, suffix: str = "") -> str:
+    """A value with its interval for a table cell.
+
+    Examples
+    --------
+    >>> quantity(Quantity(value=-18.13, low=-25.8, high=-9.7, unit="%"), suffix="%")
+    '−18.1% (−25.8% to −9.7%)'
+    """
+    if math.isnan(told.value):
+        return "[x]"
+    value, low, high = (_signed(v, digits, suffix) for v in (told.value, told.low, told.high))
+    return f"{value} ({low} to {high})"
+
+
+def effect_cell(effect: Effect) -> str:
+    """The effect for a table: per cent change where it has one, its own scale otherwise."""
+    told = effect.percent_change()
+    if effect.scale == "log_irr":
+        return quantity(told, suffix="%")
+    own = Quantity(value=effect.estimate, low=effect.ci_low, high=effect.ci_high, unit="")
+    cell = quantity(own, digits=3)
+    return cell if math.isnan(effect.estimate) else f"{cell} {_UNITS[effect.scale]}"
+
+
+def irr_cell(effect: Effect) -> str:
+    """Incidence rate ratio for a table."""
+    return quantity(effect.as_irr(), digits=3) if effect.scale == "log_irr" else "[z]"
+
+
+def prevented_cell(effect: Effect) -> str:
+    """Events prevented for a table."""
+    return quantity(effect.crimes_prevented(), digits=0)
+
+
+def p_cell(value: float) -> str:
+    """p-value for a table."""
+    if math.isnan(value):
+        return "[x]"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def sample_cell(effect: Effect) -> str:
+    """How many areas, periods and clusters are behind an effect."""
+    told = f"{effect.n_treated:,} treated and {effect.n_control:,} control areas"
+    if effect.n_periods:
+        told += f", {effect.n_periods:,} periods"
+    return f"{told}, {effect.n_clusters:,} clusters" if effect.n_clusters else told
+
+
+def checks_line(checks: Sequence[ReportedCheck]) -> str:
+    """How many checks there are of each status."""
+    counts = status_counts(checks)
+    told = ", ".join(f"{counts[status]} {word.lower()}" for status, word in STATUS_WORDS.items())
+    return (
+        f"{len(checks)} threats: {told}. Passed means that the check found nothing against the "
+        "study, not that the threat is ruled out."
+    )
+
+
+def status_counts(checks: Sequence[ReportedCheck]) -> dict[Status, int]:
+    """Number of checks of each status."""
+    return {status: sum(c.status == status for c in checks) for status in STATUS_WORDS}
+
+
+def forest_title(study: StudyRecord) -> str:
+    """What the forest plot of sites shows, counted from the intervals."""
+    effects = [r.primary.effect for r in study.sites if r.primary is not None]
+    told = [e for e in effects if not math.isnan(e.ci_low) and not math.isnan(e.ci_high)]
+    fewer = sum(effect.ci_high < 0 for effect in told)
+    more = sum(effect.ci_low > 0 for effect in told)
+    open_ = len(told) - fewer - more
+    sites = f"{len(told)} site{'' if len(told) == 1 else 's'}"
+    return (
+        f"Of {sites} with an estimate, {fewer} had fewer events than expected, {more} more, "
+        f"and in {open_} the interval includes no change"
+    )
+
+
+def _interval_words(effect: Effect, told: Quantity) -> str:
+    return f"{_level(effect)} interval: {change(told.low)} to {change(told.high)}"
+
+
+def _level(effect: Effect) -> str:
+    return f"{100 * effect.ci_level:g}%"
+
+
+def _ratio(irr: Quantity) -> str:
+    return f"{irr.value:.3f}, {irr.low:.3f} to {irr.high:.3f}"
+
+
+def _includes_zero(effect: Effect) -> bool:
+    return effect.ci_low <= 0 <= effect.ci_high
+
+
+def _signed(value: float, digits: int, suffix: str = "") -> str:
+    if math.isnan(value):
+        return "[x]"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{round(value, digits) + 0.0:,.{digits}f}{suffix}".replace("-", "−")
+
+
+def _amount(value: float) -> str:
+    return _signed(value, 3)
+
+
+def _whole(value: float) -> str:
+    return _signed(value, 0)
+
+
+def plain(name: str) -> str:
+    """A name of the record in a sentence: underscores are spaces."""
+    return name.replace("_", " ").strip()
+
+
+def _capital(name: str) -> str:
+    words = plain(name)
+    return words[:1].upper() + words[1:]
+
+
+def _joined(notes: Sequence[str]) -> str:
+    return "; ".join(notes) or "no reason was recorded"
+
+
+def _decimal(value: float) -> str:
+    if value == 0:
+        return "0"
+    digits = 3 - math.floor(math.log10(abs(value)))
+    if digits <= 0:
+        return f"{value:,.0f}".replace("-", "−")
+    text = f"{value:,.{min(digits, 10)}f}" if digits <= 7 else f"{value:.3e}"
+    if "e" not in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
