@@ -61,7 +61,7 @@ def run_sites(
         site = waiting[future]
         try:
             outcome = future.result()
-        except Exception as error:  # noqa: BLE001 - a worker that died fails its site only
+        except Exception as error:
             outcome = SiteRun(
                 name=site.name, slug=site.slug, status="failed", reason=_reason("worker", error)
             )
@@ -88,7 +88,7 @@ def run_site(plan: StudyPlan, site: SitePlan) -> SiteRun:
                 folder=internal,
                 parameters={"params": site.params.dump(), "site": site.name, "folder": "."},
             )
-        except Exception as error:  # noqa: BLE001 - whatever a notebook raises fails this site only
+        except Exception as error:
             (internal / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             return SiteRun(
                 name=site.name,

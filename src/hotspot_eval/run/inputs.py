@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from hotspot_eval.data import (
-    Counts,
     InterventionRegister,
     read_areas,
     read_counts,
     read_met_counts,
+    read_police_uk,
     read_register,
 )
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.params import Params
@@ -59,7 +61,7 @@ class Inputs:
             return list(self.params.boroughs)
         if self.params.register_ is None:
             return [self.params.title]
-        return self.register().boroughs
+        return list(self.register().boroughs)
 
     def areas(self) -> gpd.GeoDataFrame:
         """Boundaries, indexed by area id, projected."""
@@ -73,20 +75,23 @@ class Inputs:
             crs=source.crs,
         )
 
-    def register(self) -> InterventionRegister:
+    def register(self, areas: pd.DataFrame | None = None) -> InterventionRegister:
         """The intervention register, its areas checked against the boundaries."""
         source = self.params.register_
         if source is None:
             raise InputError(
-                Problem(
-                    where="field 'register'", what="is not given: the treatment is in the params"
-                )
+                Problem(where="field 'register'", what="is absent: the params tell the treatment")
             )
-        return read_register(
+        register = read_register(
             self.folders.find(source.path, field="register.path"),
             columns=source.columns,
-            areas=self.areas(),
+            outputs=source.outputs,
+            kind=source.kind,
+            date_order=source.date_order,
+            problems=source.problems,
+            areas=self.areas() if areas is None else areas,
         )
+        return register if source.kinds is None else register.select(kinds=source.kinds)
 
     def population(self) -> pd.Series | None:
         """Area id → population or area-days at risk."""
@@ -110,3 +115,135 @@ class Inputs:
             )
         ids = area_ids(frame[source.id_column])
         return pd.Series(frame[source.value_column].to_numpy(), index=ids)
+
+    def panel(self) -> Panel:
+        """Counts of the study's outcomes in every area that has both counts and a boundary.
+
+        Raises
+        ------
+        InputError
+            Whatever the readers refuse; counts and boundaries of different geographies.
+        """
+        counts, window = self.params.counts, self.params.window
+        outcomes = [self.params.outcomes.primary, *self.params.outcomes.secondary]
+        areas = self.areas()
+        files = self.count_files()
+        start, end = window.start, window.end
+        if counts.kind == "incidents":
+            panel = self._dated(files, outcomes, areas)
+        elif counts.kind == "police_uk":
+            panel = read_police_uk(files).panel(outcomes=outcomes, areas=list(areas.index))
+        elif counts.kind == "met_counts":
+            panel = read_met_counts(files, offences=outcomes).panel(outcomes, start=start, end=end)
+        else:
+            tidy = read_counts(files[0], area=counts.area, period=counts.period, outcomes=outcomes)
+            panel = tidy.panel(outcomes, absent=counts.absent, start=start, end=end)
+        return _with_places(panel, areas, self.population())
+
+    def count_files(self) -> list[Path]:
+        """The files (or folders) with counts."""
+        paths = self.params.counts.paths
+        if self.params.counts.kind == "tidy" and len(paths) > 1:
+            raise InputError(
+                Problem(
+                    where="field 'counts.paths'",
+                    what="names several files where a tidy table is one",
+                    examples=paths,
+                    advice="Join them beforehand.",
+                )
+            )
+        return [self.folders.find(path, field=f"counts.paths[{i}]") for i, path in enumerate(paths)]
+
+    def _dated(
+        self, files: list[Path], outcomes: list[str], areas: gpd.GeoDataFrame
+    ) -> Panel:
+        counts, window = self.params.counts, self.params.window
+        columns = [c for c in (counts.area, counts.period, counts.outcome_column) if c]
+        frame = pd.concat([_columns(file, columns) for file in files], ignore_index=True)
+        read = len(frame)
+        if counts.outcome_column is not None:
+            frame = frame[frame[counts.outcome_column].isin(outcomes)]
+        book = Ledger().step(
+            "read incidents",
+            rows_in=read,
+            rows_out=len(frame),
+            left_out=[LedgerNote(reason="another outcome", rows=read - len(frame))],
+        )
+        panel = Panel.from_incidents(
+            frame,
+            area=counts.area,
+            date=counts.period,
+            frequency=window.frequency,
+            outcome=counts.outcome_column,
+            areas=areas.index,
+            start=window.start,
+            end=window.end,
+            ledger=book,
+        )
+        absent = [name for name in outcomes if name not in panel.outcomes]
+        if absent:
+            raise InputError(
+                Problem(
+                    where="field 'outcomes'",
+                    what="do not occur in the records",
+                    examples=absent,
+                    advice=f"There are {', '.join(panel.outcomes)}.",
+                )
+            )
+        return panel
+
+
+def _columns(file: Path, columns: list[str]) -> pd.DataFrame:
+    """Some columns of a CSV or Parquet file, ids as text."""
+    try:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file, columns=columns)
+        return pd.read_csv(file, usecols=columns, dtype=str, encoding="utf-8-sig")
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(
+            Problem(where=file.name, what=f"cannot be read: {' '.join(str(error).split())[:200]}")
+        ) from error
+
+
+def _with_places(panel: Panel, areas: gpd.GeoDataFrame, population: pd.Series | None) -> Panel:
+    """The panel of the areas that are drawn, with their boroughs and populations."""
+    drawn = set(areas.index)
+    undrawn = [area for area in panel.areas if area not in drawn]
+    uncounted = sorted(drawn - set(panel.areas))
+    if undrawn and uncounted:
+        raise InputError(
+            Problem(
+                where="counts",
+                what="areas are not in the boundaries",
+                examples=undrawn,
+                advice=f"The boundaries have {len(uncounted)} areas without counts "
+                f"({', '.join(uncounted[:3])}, …): use boundaries of the same year as the counts.",
+            )
+        )
+    kept = panel.select(areas=[area for area in panel.areas if area in drawn])
+    rows = areas.loc[list(kept.areas)]
+    offset = None
+    if population is not None:
+        base = population.reindex(kept.areas)
+        unknown = [area for area, value in base.items() if not value > 0]
+        if unknown:
+            raise InputError(
+                Problem(where="population", what="is not above 0 for areas", examples=unknown)
+            )
+        offset = np.repeat(base.to_numpy(np.float64)[:, None], len(kept.periods), axis=1)
+    ledger = kept.ledger.step(
+        "areas with boundaries",
+        unit="areas",
+        rows_in=len(panel.areas),
+        rows_out=len(kept.areas),
+        left_out=[
+            LedgerNote(reason="not in the boundaries", rows=len(undrawn), examples=tuple(undrawn))
+        ],
+        remarks=[
+            LedgerNote(
+                reason="drawn but without counts", rows=len(uncounted), examples=tuple(uncounted)
+            )
+        ],
+    )
+    cluster = tuple(map(str, rows["cluster"])) if "cluster" in rows else None
+    return replace(kept, cluster=cluster, offset_base=offset, ledger=ledger)

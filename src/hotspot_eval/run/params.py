@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hotspot_eval.design import Kind
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.periods import Frequency, interval_days
 
@@ -75,11 +76,20 @@ class PopulationSource(_Strict):
 
 
 class RegisterSource(_Strict):
-    """The intervention register; ``columns`` maps its own headings to the field names."""
+    """The intervention register.
+
+    ``columns`` maps a field to the register's own heading where it is not recognised; ``kind`` is
+    for rows that do not say theirs; ``kinds`` keeps some kinds only; ``problems`` says whether a
+    deployment that cannot be placed stops the study or is left out and counted.
+    """
 
     path: Relative
     columns: dict[str, str] = {}
-    kinds: list[Literal["hotspot", "problem_oriented", "offender_management"]] | None = None
+    outputs: list[str] = []
+    kind: Kind | None = None
+    kinds: list[Kind] | None = None
+    date_order: Literal["day_first", "month_first"] = "day_first"
+    problems: Literal["raise", "leave_out"] = "raise"
 
 
 class Treatment(_Strict):

@@ -1,25 +1,21 @@
-"""Results: Effect, Effects, Fit and Check, and nothing that estimates."""
+"""Effect: one estimate with all that is needed to read it, and the scales people use."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem, check_choice
-from hotspot_eval.ledger import Ledger
 from hotspot_eval.significance import Alternative, normal_or_t_interval, normal_or_t_p_value
 
-__all__ = ["Check", "Effect", "Effects", "Fit", "Quantity", "Scale", "Status", "TreatedCells"]
+__all__ = ["NAN", "Effect", "Quantity", "Scale", "TreatedCells"]
 
 Scale = Literal["log_irr", "count", "rate"]
-Status = Literal["passed", "failed", "not assessed"]
 NAN = float("nan")
 
 
@@ -237,226 +233,3 @@ def _safe(tell: Callable[[float], float], value: float) -> float:
         return tell(value)
     except OverflowError:
         return math.inf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Effects:
-    """Several effects estimated together.
-
-    Parameters
-    ----------
-    labels : tuple of str, length P
-    vector : ndarray, shape (P,)
-    covariance : ndarray, shape (P, P)
-    scale, estimand, method, inference : str
-        As in :class:`Effect`, shared by all.
-    df : float
-        Degrees of freedom of each test.
-    parts : tuple of Effect, optional
-        Ready-made effects where the counts behind them differ; made from the vector otherwise.
-    total : str, optional
-        Label of the one that is meant when a single effect is asked for.
-    """
-
-    labels: tuple[str, ...]
-    vector: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    scale: Scale
-    estimand: str
-    method: str
-    inference: str
-    df: float = math.inf
-    ci_level: float = 0.95
-    parts: tuple[Effect, ...] = ()
-    total: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        size = len(self.labels)
-        vector = np.array(self.vector, dtype=np.float64)
-        covariance = np.array(self.covariance, dtype=np.float64)
-        if vector.shape != (size,) or covariance.shape != (size, size):
-            raise InputError(
-                Problem(
-                    where="Effects",
-                    what=f"{size} labels need a vector ({size},), a covariance ({size}, {size}), "
-                    f"not {vector.shape} and {covariance.shape}",
-                )
-            )
-        if self.parts and len(self.parts) != size:
-            raise InputError(Problem(where="Effects.parts", what="must be one for each label"))
-        vector.flags.writeable = covariance.flags.writeable = False
-        object.__setattr__(self, "vector", vector)
-        object.__setattr__(self, "covariance", covariance)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __iter__(self) -> Iterator[Effect]:
-        return (self[label] for label in self.labels)
-
-    def __getitem__(self, label: str) -> Effect:
-        if label not in self.labels:
-            raise InputError(
-                Problem(
-                    where=f"effect '{label}'",
-                    what="is not here",
-                    advice=f"There are {', '.join(self.labels)}.",
-                )
-            )
-        place = self.labels.index(label)
-        if self.parts:
-            return self.parts[place]
-        variance = self.covariance[place, place]
-        value = float(self.vector[place])
-        notes = self.notes or (("not estimable",) if math.isnan(value) else ())
-        return Effect.from_estimate(
-            value,
-            float(np.sqrt(variance)) if variance >= 0 else NAN,
-            estimand=f"{self.estimand}: {label}",
-            scale=self.scale,
-            method=self.method,
-            inference=self.inference,
-            df=self.df,
-            ci_level=self.ci_level,
-            notes=notes,
-        )
-
-    @property
-    def effect(self) -> Effect:
-        """The total, or the only one."""
-        return self[self.total if self.total is not None else self.labels[0]]
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row an effect, with its label in front."""
-        rows = pd.concat([effect.to_frame() for effect in self], ignore_index=True)
-        rows.insert(0, "label", list(self.labels))
-        return rows
-
-    def __repr__(self) -> str:
-        return "\n".join(
-            f"{label}: {effect!r}" for label, effect in zip(self.labels, self, strict=True)
-        )
-
-    def _repr_html_(self) -> str:
-        return str(
-            self.to_frame()[["label", "estimate", "ci_low", "ci_high", "p_value"]].to_html(
-                index=False
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Fit:
-    """What an estimator returns.
-
-    Parameters
-    ----------
-    terms : tuple of str, length P
-    coefficients : ndarray, shape (P,)
-    covariance : ndarray, shape (P, P)
-    influence : ndarray, shape (n, P)
-        Influence value of each area on each coefficient: ``covariance`` follows from their cross
-        products, summed within clusters.
-    areas : tuple of str, length n
-        Areas used, in the order of ``influence``.
-    periods : tuple of str, length t
-        Periods used, in the order of ``fitted``.
-    response, fitted : ndarray, shape (n, t)
-        Observed and fitted values on the used cells, NaN elsewhere.
-    treatment : ndarray, shape (n, t)
-        Share treated of each used cell.
-    ledger : Ledger
-        Areas and cells that were dropped, with the reason.
-    effect : Effect
-        The pre-declared one.
-    effects : Effects
-        All of them.
-    event : Effects, optional
-        By event time, base period included as 0.
-    """
-
-    terms: tuple[str, ...]
-    coefficients: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    influence: NDArray[np.float64]
-    areas: tuple[str, ...]
-    periods: tuple[str, ...]
-    response: NDArray[np.float64]
-    fitted: NDArray[np.float64]
-    treatment: NDArray[np.float64]
-    ledger: Ledger
-    effect: Effect
-    effects: Effects
-    event: Effects | None = None
-
-    def event_study(self) -> Effects:
-        """Effects by event time.
-
-        Raises
-        ------
-        InputError
-            If this fit has none: call ``event_study(panel, design)``.
-        """
-        if self.event is None:
-            raise InputError(
-                Problem(
-                    where="fit",
-                    what="holds no event study",
-                    advice="Use event_study(panel, design).",
-                )
-            )
-        return self.event
-
-    def __repr__(self) -> str:
-        return f"Fit of {len(self.areas)} areas × {len(self.periods)} periods\n{self.effect!r}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Check:
-    """A threat a reviewer would raise, and what was found.
-
-    Parameters
-    ----------
-    name : str
-        Short and stable: ``"parallel trends"``.
-    threat : str
-        What would be wrong with the study if the check failed, in one sentence.
-    status : {"passed", "failed", "not assessed"}
-    sentence : str
-        What was found, or why it could not be assessed, in one sentence.
-    evidence : DataFrame
-        The table behind the sentence; may be empty only if not assessed.
-    """
-
-    name: str
-    threat: str
-    status: Status
-    sentence: str
-    evidence: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    def __post_init__(self) -> None:
-        check_choice("status", self.status, get_args(Status))
-        if self.status != "not assessed" and self.evidence.empty:
-            raise InputError(
-                Problem(where=f"check '{self.name}'", what=f"is {self.status} without any evidence")
-            )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row: name, threat, status, sentence."""
-        return checks_frame([self])
-
-    def __repr__(self) -> str:
-        return f"Check({self.name}: {self.status}. {self.sentence})"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>"
-
-
-def checks_frame(checks: Sequence[Check]) -> pd.DataFrame:
-    """One row a check: name, threat, status, sentence."""
-    columns = ["name", "threat", "status", "sentence"]
-    return pd.DataFrame([[getattr(c, name) for name in columns] for c in checks], columns=columns)

@@ -1,0 +1,217 @@
+"""A site as the notebooks see it: its panel, its design, and where it hands things over."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from libpysal.graph import Graph
+
+from hotspot_eval.data.register import Placement
+from hotspot_eval.design import Design, Estimator
+from hotspot_eval.did import LinearDid, PoissonDid
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.panel import Panel, load_panel, save_panel
+from hotspot_eval.report import Part
+from hotspot_eval.report.files import slug
+from hotspot_eval.run.folders import Folders
+from hotspot_eval.run.inputs import Inputs
+from hotspot_eval.run.params import Params, load_params
+from hotspot_eval.spatial import contiguity, rings
+
+__all__ = ["CONTEXT", "Site", "open_site"]
+
+CONTEXT = "inputs.json"
+_PANEL = "panel.npz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Site:
+    """One borough of a study.
+
+    Parameters
+    ----------
+    name : str
+        The borough, as the boundaries call it.
+    params : Params
+    inputs : Inputs
+    folder : Path
+        The site's internal folder, where one notebook hands over to the next.
+    """
+
+    name: str
+    params: Params
+    inputs: Inputs
+    folder: Path
+
+    @property
+    def primary(self) -> str:
+        """The primary outcome."""
+        return self.params.outcomes.primary
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The primary outcome and the secondary ones."""
+        return [self.primary, *self.params.outcomes.secondary]
+
+    def panel(self, outcome: str | None = None) -> Panel:
+        """Counts of every area of the study: all outcomes, or one.
+
+        Read from the files once; the later notebooks take it from the site's folder.
+        """
+        stored = self.folder / _PANEL
+        if stored.is_file():
+            panel = load_panel(stored)
+        else:
+            panel = self.inputs.panel()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_panel(panel, stored)
+        return panel if outcome is None else panel.outcome(outcome)
+
+    def areas(self) -> gpd.GeoDataFrame:
+        """Boundaries of the panel's areas, in its order."""
+        return self.inputs.areas().loc[list(self.panel().areas)]
+
+    def graph(self) -> Graph:
+        """Areas that share a border or a corner."""
+        return contiguity(self.areas())
+
+    def placement(self) -> Placement:
+        """The register's spells in this borough laid over the panel.
+
+        Raises
+        ------
+        InputError
+            If nothing was delivered here while there are counts, or no control is left.
+        """
+        panel = self.panel()
+        window, comparison = self.params.window, self.params.comparison
+        register = self.inputs.register().select(boroughs=[self.name])
+        made = register.placement(
+            panel,
+            controls=comparison.controls,
+            catchment=self._catchment(set(register.spells["area"])),
+            exposure=comparison.exposure,
+            pre_periods=window.pre_periods,
+            post_periods=window.post_periods,
+            gap=window.gap,
+        )
+        if made.design is None:
+            raise InputError(Problem(where=self.name, what=f"cannot be evaluated: {made.problem}"))
+        return made
+
+    def design(self) -> Design:
+        """Who was treated, when, against whom."""
+        told = self.params.treatment
+        if told is None:
+            made = self.placement().design
+            if made is None:
+                raise InputError(Problem(where=self.name, what="has no design"))
+            return made
+        window = self.params.window
+        panel = self.panel()
+        catchment = self._catchment(set(told.areas))
+        return Design(
+            treated=told.areas,
+            start=told.start,
+            end=told.end if self.params.comparison.exposure == "days" else None,
+            controls=self._controls(panel, {*told.areas, *catchment}),
+            catchment=catchment,
+            pre_periods=window.pre_periods,
+            post_periods=window.post_periods,
+            gap=window.gap,
+        )
+
+    def estimator(self) -> Estimator:
+        """The estimator declared in the params."""
+        chosen = {"poisson": PoissonDid, "linear": LinearDid}[self.params.estimation.estimator]
+        return chosen(cluster=self.params.estimation.cluster)
+
+    def rng(self, step: str) -> np.random.Generator:
+        """Random numbers of one notebook: from the study's seed, this site and this step alone."""
+        words = [zlib.crc32(text.encode()) for text in (self.params.study, self.name, step)]
+        return np.random.default_rng(np.random.SeedSequence([self.params.seed, *words]))
+
+    def part(self, step: str) -> Part:
+        """What one notebook hands over to the report."""
+        return Part(step, folder=self.folder, disclosure=self.params.disclosure)
+
+    def _catchment(self, treated: set[str]) -> list[str]:
+        if self.params.comparison.catchment == "none":
+            return []
+        present = sorted(treated & set(self.panel().areas))
+        near = rings(self.graph(), {"treated": present}, orders=1)
+        return sorted(set(near.index[near["ring"] == 1]) - treated)
+
+    def _controls(self, panel: Panel, taken: set[str]) -> list[str]:
+        free = [area for area in panel.areas if area not in taken]
+        if self.params.comparison.controls == "all" or panel.cluster is None:
+            return free
+        of = dict(zip(panel.areas, panel.cluster, strict=True))
+        home = {of[area] for area in (self.params.treatment.areas if self.params.treatment else ())}
+        return [area for area in free if of[area] in home]
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.params.title}; primary outcome {self.primary}"
+
+
+def open_site(
+    params: str | Path | Mapping[str, Any] = "demo", *, site: str = "", folder: str | Path = ""
+) -> Site:
+    """Open one site of a study, in a notebook.
+
+    Parameters
+    ----------
+    params : path or mapping
+        A params file, or the params themselves as the runner hands them over; ``"demo"`` is the
+        simulated study, made if it is not there yet.
+    site : str
+        One of the study's boroughs; by default the first.
+    folder : path
+        Where the notebooks hand over to each other; by default the site's folder below
+        ``outputs/<study>/internal``.
+
+    Raises
+    ------
+    InputError
+        If the params are not usable or the study has no such borough.
+    """
+    if isinstance(params, Mapping):
+        where = Path(folder or ".")
+        context = json.loads((where / CONTEXT).read_text(encoding="utf-8"))
+        folders = Folders(
+            project=Path(context["project"]), data=tuple(Path(path) for path in context["data"])
+        )
+        model = Params(**params)
+    else:
+        path = _demo() if str(params) == "demo" else Path(params)
+        folders, model = Folders.around(path), load_params(path)
+    inputs = Inputs(params=model, folders=folders)
+    boroughs = inputs.boroughs() if not site or not isinstance(params, Mapping) else [site]
+    if site and site not in boroughs:
+        raise InputError(
+            Problem(
+                where="argument 'site'",
+                what=f"{site!r} is no borough of the study",
+                advice=f"It has {', '.join(boroughs)}.",
+            )
+        )
+    name = site or boroughs[0]
+    if not folder:
+        folder = folders.project / "outputs" / model.study / "internal" / slug(name)
+        if str(params) == "demo":
+            folder = folders.project.parent / "internal" / slug(name)
+    return Site(name=name, params=model, inputs=inputs, folder=Path(folder))
+
+
+def _demo() -> Path:
+    from hotspot_eval.run.demo import demo_params
+
+    here = Path.cwd()
+    return demo_params(here.parent if here.name == "notebooks" else here)
