@@ -13,17 +13,12 @@ from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger
-from hotspot_eval.panel.grid import (
-    Absent,
-    Attribute,
-    Grid,
-    area_ids,
-    grid_of_counts,
-    grid_of_incidents,
-)
+from hotspot_eval.panel.grid import Absent, Grid, grid_of_counts
+from hotspot_eval.panel.incidents import grid_of_incidents
+from hotspot_eval.panel.rows import Attribute, area_ids
 from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
-__all__ = ["Absent", "Panel", "area_ids"]
+__all__ = ["Panel"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
