@@ -1,7 +1,23 @@
 """Files in, tidy frames out: every row accounted for in a ledger."""
 
+from hotspot_eval.data.areas import read_areas
+from hotspot_eval.data.breaks import CALENDAR, Break, breaks_in_window
 from hotspot_eval.data.counts import Counts, read_counts
+from hotspot_eval.data.guard import check_outcome, output_reason
 from hotspot_eval.data.met import read_met_counts
 from hotspot_eval.data.paths import local_file, local_files
+from hotspot_eval.data.register import InterventionRegister, Placement, read_register
 
-__all__ = ["Counts", "local_file", "local_files", "read_counts", "read_met_counts"]
+__all__ = [
+    "CALENDAR",
+    "Break",
+    "Counts",
+    "breaks_in_window",
+    "check_outcome",
+    "local_file",
+    "local_files",
+    "output_reason",
+    "read_areas",
+    "read_counts",
+    "read_met_counts",
+]
