@@ -22,7 +22,6 @@ from hotspot_eval.simulate import (
     Recording,
     RecordingBreak,
     World,
-    police_uk_frame,
     simulate,
 )
 
@@ -131,6 +130,17 @@ def test_catchments_touch_the_site_and_stay_in_the_borough(plain: World) -> None
         assert not set(treated) & set(near)
         assert set(borough[near]) == {site.borough}
         assert (shapes[near].distance(shapes[treated].union_all()) == 0).all()
+
+
+def test_catchment_is_every_untreated_area_with_a_common_border(plain: World) -> None:
+    shapes, borough = plain.areas.geometry, plain.areas["cluster"]
+    for site in plain.truth.sites.drop_duplicates("site").itertuples():
+        treated = site.areas.split(";")
+        others = borough.index[(borough == site.borough) & ~borough.index.isin(treated)]
+        beside = [
+            area for area in others if shapes[treated].intersection(shapes[area]).length.max() > 1.0
+        ]
+        assert site.catchment.split(";") == beside
 
 
 @pytest.mark.parametrize("rule", ["count", "rate", "change"])
@@ -366,6 +376,15 @@ def test_coordinates_agree(plain: World) -> None:
     np.testing.assert_allclose(metres.y, rows["northing"], atol=0.2)
 
 
+@pytest.mark.parametrize("start", ["2020-01-06", "2020-01-09"])
+def test_weekends_and_evenings_are_busiest_whatever_the_first_day(start: str) -> None:
+    when = world(start=start, operation=None).incidents["datetime"].dt
+    by_day = when.day_name().value_counts()
+    assert set(by_day.index[:3]) == {"Friday", "Saturday", "Sunday"}
+    by_hour = when.hour.value_counts()
+    assert by_hour[[20, 21, 22]].min() > 2 * by_hour[[8, 9, 10]].max()
+
+
 def test_domestic_share_of_the_named_outcomes(plain: World) -> None:
     share = plain.incidents.groupby("outcome")["domestic"].mean()
     assert share["violence"] == pytest.approx(0.3, abs=0.03)
@@ -378,6 +397,9 @@ def test_an_outcome_without_incidents_is_a_column_of_zeros() -> None:
     assert panel.outcomes == ("violence", "homicide")
     assert panel.counts[:, :, 1].sum() == 0
     assert panel.counts[:, :, 0].sum() > 0
+    alone = world(crime=rare, operation=None).panel(outcomes=["homicide"])
+    assert alone.outcomes == ("homicide",)
+    assert alone.counts.sum() == 0
 
 
 def test_register_has_the_columns_of_a_register_file(plain: World) -> None:
@@ -489,12 +511,12 @@ def test_police_uk_files_look_like_the_published_ones(tmp_path: Path, murky: Wor
     assert frame.loc[~asb, "Crime ID"].is_unique
     assert (frame["Longitude"].isna() == frame["LSOA code"].isna()).all()
     assert frame["Month"].str.fullmatch(r"\d{4}-\d{2}").all()
-    assert len(frame) == len(police_uk_frame(murky))
+    assert len(frame) == len(murky.police_uk_frame())
 
 
 def test_police_uk_columns_are_those_of_a_genuine_file(shared_data: Path, plain: World) -> None:
     genuine = sorted((shared_data / "police_uk").glob("*/*.csv.gz"))[0]
-    assert list(pd.read_csv(genuine, nrows=1).columns) == list(police_uk_frame(plain).columns)
+    assert list(pd.read_csv(genuine, nrows=1).columns) == list(plain.police_uk_frame().columns)
 
 
 def test_reprs_count_and_show_no_rows(plain: World) -> None:

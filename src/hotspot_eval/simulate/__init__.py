@@ -12,7 +12,6 @@ from hotspot_eval.simulate.config import (
     Recording,
     RecordingBreak,
 )
-from hotspot_eval.simulate.police import police_uk_frame
 from hotspot_eval.simulate.world import Truth, World
 
 __all__ = [
@@ -24,6 +23,5 @@ __all__ = [
     "RecordingBreak",
     "Truth",
     "World",
-    "police_uk_frame",
     "simulate",
 ]

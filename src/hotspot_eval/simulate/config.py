@@ -72,7 +72,7 @@ class Geography:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lockdown:
-    """A dip in everything from one day to another.
+    """A dip in everything from one day to another; weeks it cuts dip by their share of days.
 
     Parameters
     ----------
@@ -256,7 +256,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingBreak:
-    """From a day on, ``factor`` times as many incidents of an outcome are recorded."""
+    """From a day on, ``factor`` times as many incidents of an outcome are recorded.
+
+    The week in which the day falls is shifted by its share of days.
+
+    Parameters
+    ----------
+    outcome : str
+    start : date
+        First day of the new practice.
+    factor : float
+        Recorded after, over recorded before; 0 to 20.
+    """
 
     outcome: str
     start: PeriodLike

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from hotspot_eval.simulate.world import World
-
-__all__ = ["police_uk_frame", "write_police_uk"]
+__all__ = ["street_rows", "write_street_files"]
 
 _FORCE = "Simulated Police Service"
 _CRIME_TYPES = {
@@ -28,29 +25,17 @@ _CRIME_TYPES = {
 }
 
 
-def police_uk_frame(world: World) -> pd.DataFrame:
-    """Street-level rows with the columns of data.police.uk, whole published months only.
-
-    Anti-social behaviour has no Crime ID; rows without a place have no LSOA; area ids stand for
-    LSOA codes. Outcomes without a crime type of that name become ``Other crime``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hotspot_eval.simulate import police_uk_frame, simulate
-    >>> frame = police_uk_frame(simulate(rng=np.random.default_rng(1), weeks=20))
-    >>> frame.shape[1], sorted(frame["Crime type"].unique())[0]
-    (12, 'Anti-social behaviour')
-    """
-    months = world.panel(frequency="month").periods.labels
-    month = world.incidents["datetime"].dt.strftime("%Y-%m")
-    rows = world.incidents[month.isin(months)]
+def street_rows(
+    incidents: pd.DataFrame, area_names: pd.Series, months: Sequence[str]
+) -> pd.DataFrame:
+    """Published incidents of ``months`` with the columns of data.police.uk."""
+    month = incidents["datetime"].dt.strftime("%Y-%m")
+    rows = incidents[month.isin(months)]
     kind = rows["outcome"].map(lambda name: _CRIME_TYPES.get(name, "Other crime"))
     asb = kind == "Anti-social behaviour"
     placed = rows["area"].notna().to_numpy()
     digest = [sha256(f"incident {number}".encode()).hexdigest() for number in rows["incident"]]
     street = pd.factorize(pd.MultiIndex.from_frame(rows[["easting", "northing"]]))[0]
-    names = world.areas["area_name"]
     return pd.DataFrame(
         {
             "Crime ID": pd.Series(digest, index=rows.index).mask(asb).to_numpy(),
@@ -61,7 +46,7 @@ def police_uk_frame(world: World) -> pd.DataFrame:
             "Latitude": rows["latitude"].where(placed).round(6).to_numpy(),
             "Location": np.where(placed, [f"On or near Street {s}" for s in street], "No Location"),
             "LSOA code": rows["area"].to_numpy(),
-            "LSOA name": rows["area"].map(names).to_numpy(),
+            "LSOA name": rows["area"].map(area_names).to_numpy(),
             "Crime type": kind.to_numpy(),
             "Last outcome category": pd.Series("Status update unavailable", index=rows.index)
             .mask(asb)
@@ -71,9 +56,8 @@ def police_uk_frame(world: World) -> pd.DataFrame:
     )
 
 
-def write_police_uk(world: World, folder: Path) -> Path:
+def write_street_files(frame: pd.DataFrame, folder: Path) -> Path:
     """Write ``<folder>/YYYY-MM/YYYY-MM-simulated-street.csv``, one a month; return the folder."""
-    frame = police_uk_frame(world)
     for month, rows in frame.groupby("Month", sort=True):
         path = folder / str(month) / f"{month}-simulated-street.csv"
         path.parent.mkdir(parents=True, exist_ok=True)

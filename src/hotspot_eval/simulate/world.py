@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Literal, get_args
@@ -96,8 +96,9 @@ class World:
         check_choice("located", located, get_args(Located))
         names = self._outcomes(outcomes)
         periods = self._periods(frequency)
+        rows = self.incidents[self.incidents["outcome"].isin(names)]
         panel = Panel.from_incidents(
-            self.incidents[self.incidents["outcome"].isin(names)],
+            rows if len(rows) else self.incidents,
             area="area" if located == "published" else "area_true",
             date="datetime",
             outcome="outcome",
@@ -194,11 +195,34 @@ class World:
         world gives the same bytes.
         """
         check_choice("frequency", frequency, get_args(Grain))
-        return files.write_world(self, Path(folder), self.panel(frequency=frequency))
+        target = Path(folder)
+        files.write_areas(self.areas, target / "areas.gpkg")
+        files.write_incidents(self.incidents, target / "incidents.csv")
+        files.write_counts(self.panel(frequency=frequency), target / "counts.csv")
+        files.write_table(self.register, target / "register.csv")
+        files.write_record(self._record(), target / "truth.json")
+        return target
+
+    def police_uk_frame(self) -> pd.DataFrame:
+        """Street-level rows with the columns of data.police.uk: whole months, no dates.
+
+        Anti-social behaviour has no Crime ID; rows without a place have no LSOA; area ids stand
+        for LSOA codes. Outcomes without a crime type of that name become ``Other crime``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hotspot_eval.simulate import simulate
+        >>> frame = simulate(rng=np.random.default_rng(1), weeks=20).police_uk_frame()
+        >>> frame.shape[1], sorted(frame["Crime type"].unique())[0]
+        (12, 'Anti-social behaviour')
+        """
+        months = self._periods("month").labels
+        return police.street_rows(self.incidents, self.areas["area_name"], months)
 
     def write_police_uk(self, folder: str | Path) -> Path:
         """Write one ``YYYY-MM-simulated-street.csv`` a whole month, as data.police.uk does."""
-        return police.write_police_uk(self, Path(folder))
+        return police.write_street_files(self.police_uk_frame(), Path(folder))
 
     def to_frame(self) -> pd.DataFrame:
         """The published incidents."""
@@ -214,6 +238,24 @@ class World:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p><p>{escape(repr(self.truth))}</p>"
+
+    def _record(self) -> dict[str, object]:
+        """What truth.json holds: what the world was made of, totals, and the table of sites."""
+        truth = self.truth
+        parts = ("geography", "crime", "operation", "recording")
+        made_of = {name: getattr(self, name) for name in parts}
+        return {
+            "start": str(truth.periods.starts[0]),
+            "weeks": len(truth.periods),
+            "outcomes": truth.outcomes,
+            "missing_months": truth.missing_months,
+            **{name: None if part is None else asdict(part) for name, part in made_of.items()},
+            "totals": {
+                name: int(getattr(truth, name).sum())
+                for name in ("counterfactual", "observed", "prevented", "displaced")
+            },
+            "sites": truth.sites.astype(object).where(truth.sites.notna(), None).to_dict("records"),
+        }
 
     def _outcomes(self, outcomes: Sequence[str] | None) -> tuple[str, ...]:
         names = self.truth.outcomes if outcomes is None else tuple(outcomes)
