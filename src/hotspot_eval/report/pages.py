@@ -111,7 +111,6 @@ def write_index(study: StudyRecord, out: str | Path) -> Path:
         forest=_forest(study, where),
         synthesis_lines=[e for e in effects if e.role == "primary"] or effects[:1],
         effects=_by_role(effects),
-        sites=[(record, wording.status_counts(record.checks)) for record in study.sites],
         downloads=[(path.name, f"{path.stem.capitalize()} of all sites (CSV)") for path in written],
         notebooks=_all_notebooks(study, where),
         acknowledgements=_acknowledgements(study),

@@ -44,6 +44,8 @@ def environment() -> Environment:
     )
     env.filters["number"] = wording.number
     env.filters["plain"] = wording.plain
+    env.filters["capital"] = wording.capital
+    env.filters["together"] = wording.kept_together
     env.filters["anchor"] = slug
     env.filters["numeric"] = numeric
     env.filters["holds"] = holds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from hotspot_eval.report.entries import Cell, Fact, MinimumDetectable, ReportedCheck, ReportedEffect
@@ -13,9 +14,11 @@ __all__ = [
     "ROLE_TITLES",
     "STATUS_SYMBOLS",
     "STATUS_WORDS",
+    "capital",
     "change",
     "check_line",
     "checks_line",
+    "counts_cell",
     "detectable_line",
     "disclosure_line",
     "effect_cell",
@@ -23,6 +26,7 @@ __all__ = [
     "fact_line",
     "forest_title",
     "irr_cell",
+    "kept_together",
     "number",
     "p_cell",
     "p_value",
@@ -51,7 +55,7 @@ ROLE_TITLES = {
     "robustness": "Other methods and samples",
     "output": "Police outputs (not outcomes)",
 }
-_UNITS = {"count": "events per area and period", "rate": "events per unit of exposure"}
+_UNITS = {"count": "events", "rate": "events per unit of exposure"}
 
 
 def summary(record: SiteRecord) -> tuple[str, ...]:
@@ -78,7 +82,7 @@ def effect_line(entry: ReportedEffect) -> str:
     Robbery: 18.1% fewer than expected without the operation (95% interval: 25.8% fewer to
     9.7% fewer; incidence rate ratio 0.819, 0.742 to 0.903; p < 0.001).
     """
-    effect, name = entry.effect, _capital(entry.outcome)
+    effect, name = entry.effect, capital(entry.outcome)
     if math.isnan(effect.estimate):
         return f"{name}: could not be estimated ({_joined(effect.notes)})."
     if effect.scale == "log_irr":
@@ -91,8 +95,8 @@ def effect_line(entry: ReportedEffect) -> str:
     else:
         body = (
             f"{_amount(effect.estimate)} {_UNITS[effect.scale]} compared with what was expected "
-            f"without the operation ({_level(effect)} interval: {_amount(effect.ci_low)} to "
-            f"{_amount(effect.ci_high)}; {p_value(effect.p_value)})"
+            f"without the operation ({effect.estimand}; {_level(effect)} interval: "
+            f"{_amount(effect.ci_low)} to {_amount(effect.ci_high)}; {p_value(effect.p_value)})"
         )
     doubt = " The interval includes no change." if _includes_zero(effect) else ""
     return f"{name}: {body}.{doubt}"
@@ -148,7 +152,7 @@ def prevented_line(entry: ReportedEffect) -> str:
     more = "prevented" if told.value >= 0 else "more than expected"
     ends = f"{_whole(told.low)} to {_whole(told.high)}"
     return (
-        f"{_capital(entry.outcome)}: {_whole(abs(told.value))} events {more} on the treated areas "
+        f"{capital(entry.outcome)}: {_whole(abs(told.value))} events {more} on the treated areas "
         f"and periods ({_level(entry.effect)} interval of events prevented: {ends}). "
         "This is the expected number without the operation minus the number observed there; it "
         "holds if the effect holds, treated places would have followed the comparison, and "
@@ -224,6 +228,11 @@ def number(value: Cell) -> str:
     return {"inf": "∞", "-inf": "−∞"}.get(value, value)
 
 
+def kept_together(sentence: str) -> str:
+    """A sentence whose ``p = …`` does not break across lines."""
+    return re.sub(r"p ([<=]) (\d)", "p\u00a0\\1\u00a0\\2", sentence)
+
+
 def p_value(value: float) -> str:
     """A p-value as it is written in a sentence."""
     if math.isnan(value):
@@ -252,7 +261,7 @@ def effect_cell(effect: Effect) -> str:
         return quantity(told, suffix="%")
     own = Quantity(value=effect.estimate, low=effect.ci_low, high=effect.ci_high, unit="")
     cell = quantity(own, digits=3)
-    return cell if math.isnan(effect.estimate) else f"{cell} {_UNITS[effect.scale]}"
+    return cell if math.isnan(effect.estimate) else f"{cell} {effect.scale}"
 
 
 def irr_cell(effect: Effect) -> str:
@@ -260,9 +269,11 @@ def irr_cell(effect: Effect) -> str:
     return quantity(effect.as_irr(), digits=3) if effect.scale == "log_irr" else "[z]"
 
 
-def prevented_cell(effect: Effect) -> str:
-    """Events prevented for a table."""
-    return quantity(effect.crimes_prevented(), digits=0)
+def prevented_cell(entry: ReportedEffect) -> str:
+    """Events prevented for a table; placebos and outputs prevent nothing."""
+    if entry.role in ("regression_to_mean", "output"):
+        return "[z]"
+    return quantity(entry.effect.crimes_prevented(), digits=0)
 
 
 def p_cell(value: float) -> str:
@@ -282,12 +293,16 @@ def sample_cell(effect: Effect) -> str:
 
 def checks_line(checks: Sequence[ReportedCheck]) -> str:
     """How many checks there are of each status."""
-    counts = status_counts(checks)
-    told = ", ".join(f"{counts[status]} {word.lower()}" for status, word in STATUS_WORDS.items())
     return (
-        f"{len(checks)} threats: {told}. Passed means that the check found nothing against the "
-        "study, not that the threat is ruled out."
+        f"{len(checks)} threats: {counts_cell(checks)}. Passed means that the check found nothing "
+        "against the study, not that the threat is ruled out."
     )
+
+
+def counts_cell(checks: Sequence[ReportedCheck]) -> str:
+    """Checks of each status for a table."""
+    counts = status_counts(checks)
+    return ", ".join(f"{counts[status]} {word.lower()}" for status, word in STATUS_WORDS.items())
 
 
 def status_counts(checks: Sequence[ReportedCheck]) -> dict[Status, int]:
@@ -346,7 +361,8 @@ def plain(name: str) -> str:
     return name.replace("_", " ").strip()
 
 
-def _capital(name: str) -> str:
+def capital(name: str) -> str:
+    """The same at the beginning of a sentence."""
     words = plain(name)
     return words[:1].upper() + words[1:]
 

@@ -84,8 +84,8 @@ def forest(
     for place, (text, reason) in enumerate(zip(frame["label"], frame["note"], strict=True)):
         if np.isnan(numbers[place, 0]):
             axes.text(
-                limits[0], place, str(reason) or "no estimate", va="center", ha="left",
-                color=COLOURS["soft"], style="italic",
+                0.015, place, str(reason) or "no estimate", va="center", ha="left",
+                transform=axes.get_yaxis_transform(), color=COLOURS["soft"], style="italic",
             )  # fmt: skip
         else:
             _row(axes, place, numbers[place], limits, strong=str(text) in strong)

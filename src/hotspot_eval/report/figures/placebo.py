@@ -1,0 +1,64 @@
+"""Where the real estimate lies among estimates made where nothing was done."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
+
+__all__ = ["placebo"]
+
+
+@styled
+def placebo(
+    draws: ArrayLike,
+    *,
+    estimate: float,
+    label: str = "Change in events, %",
+    note: str = "",
+) -> Figure:
+    """Histogram of placebo estimates, their mean, no change and the real estimate.
+
+    Parameters
+    ----------
+    draws : array_like, shape (R,)
+        Placebo estimates on the scale that is shown; NaN is refused.
+    estimate : float
+        The real one, on the same scale.
+    label : str
+        What the horizontal axis measures.
+    note : str
+        How many placebos, from where and when.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two draws, or some are NaN.
+    """
+    values = np.asarray(draws, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise InputError(
+            Problem(where="placebo, draws", what="must be a vector of two or more finite numbers")
+        )
+    figure, axes = new_figure(4.2)
+    axes.hist(
+        values, bins=min(40, max(8, int(np.sqrt(len(values)) * 1.5))), color=COLOURS["line"],
+        edgecolor="white", linewidth=0.8, label=f"{len(values):,} placebo estimates",
+    )  # fmt: skip
+    axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, label="No change")
+    centre = float(values.mean())
+    axes.axvline(
+        centre, color=COLOURS["control"], linewidth=2, linestyle="--",
+        label="Mean of the placebo estimates",
+    )  # fmt: skip
+    if np.isfinite(estimate):
+        axes.axvline(estimate, color=COLOURS["treated"], linewidth=3, label="Real estimate")
+    axes.set_xlabel(label)
+    axes.set_ylabel("Placebo estimates")
+    tidy(axes)
+    figure.legend(loc="outside upper left", ncols=2)
+    footnote(figure, note)
+    return figure
