@@ -83,7 +83,8 @@ def read_register(
 
     Examples
     --------
-    >>>     >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "register.csv"
     ...     _ = path.write_text("Site,Ward code,Start,End\n"

@@ -5,63 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from html import escape
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.design.spells import Spell, lay_spells
+from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import Panel, area_ids
-from hotspot_eval.periods import PeriodLike
 from hotspot_eval.results import Fit
 
-__all__ = ["Assignment", "Design", "Estimator", "Kind", "Role", "Spell"]
+__all__ = ["Assignment", "Design", "Estimator", "Role"]
 
-Kind = Literal["hotspot", "problem_oriented", "offender_management"]
 Role = Literal["treated", "catchment", "control", "excluded"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spell:
-    """One stretch of treatment of one area.
-
-    Parameters
-    ----------
-    area : str
-    start, end : period or date
-        First and last treated period or day, both included; ``end=None`` means that it goes on.
-    share : float
-        Share of the area that is truly treated, in (0, 1]; 1 unless a site covers part of it.
-    dose : float
-        Intensity while treated, in units of the study's choice (officer hours a day).
-    site, kind : str, optional
-        The site as delivered, and the kind of intervention.
-    """
-
-    area: str
-    start: PeriodLike
-    end: PeriodLike | None = None
-    share: float = 1.0
-    dose: float | None = None
-    site: str | None = None
-    kind: Kind | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise InputError(
-                Problem(
-                    where=f"spell of area {self.area}", what=f"share {self.share} is outside (0, 1]"
-                )
-            )
-        if self.dose is not None and not (np.isfinite(self.dose) and self.dose >= 0):
-            raise InputError(
-                Problem(
-                    where=f"spell of area {self.area}", what=f"dose {self.dose} is not 0 or more"
-                )
-            )
-        if self.kind is not None:
-            check_choice("kind", self.kind, get_args(Kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -243,20 +200,7 @@ class Design:
         rows = panel.positions([spell.area for spell in self.spells])
         role[rows] = "treated"
 
-        treatment = np.zeros((n, t))
-        dose = np.zeros((n, t)) if any(s.dose is not None for s in self.spells) else None
-        outside = []
-        cache: dict[tuple[Any, Any], NDArray[np.float64]] = {}
-        for row, spell in zip(rows, self.spells, strict=True):
-            key = (spell.start, spell.end)
-            if key not in cache:
-                cache[key] = panel.periods.share(spell.start, spell.end)
-            days = cache[key]
-            if not days.any():
-                outside.append(f"{spell.area} from {spell.start}")
-            treatment[row] += days * spell.share
-            if dose is not None:
-                dose[row] += days * (spell.dose or 0.0)
+        treatment, dose, outside = self._lay(panel, rows)
         if outside:
             raise InputError(
                 Problem(
@@ -267,7 +211,6 @@ class Design:
                     advice="Leave these spells out, or read more periods.",
                 )
             )
-        treatment = np.minimum(treatment, 1.0)
         on = treatment > 0
         first = np.where(on.any(axis=1), on.argmax(axis=1), t)
         return Assignment(
@@ -277,6 +220,30 @@ class Design:
             first=first,
             used=self._windows(panel, role, first),
         )
+
+    def _lay(
+        self, panel: Panel, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, list[str]]:
+        n, t, _ = panel.shape
+        treatment = np.zeros((n, t))
+        dose = np.zeros((n, t)) if any(s.dose is not None for s in self.spells) else None
+        outside: list[str] = []
+        cache: dict[Any, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        by_row: dict[int, list[Spell]] = {}
+        for row, spell in zip(rows, self.spells, strict=True):
+            by_row.setdefault(int(row), []).append(spell)
+        for row, spells in by_row.items():
+            for spell in spells:
+                key = (spell.start, spell.end, spell.share, spell.dose)
+                if key not in cache:
+                    cache[key] = lay_spells(panel.periods, [spell])
+                if not cache[key][0].any():
+                    outside.append(f"{spell.area} from {spell.start}")
+            shares, doses = cache[key] if len(spells) == 1 else lay_spells(panel.periods, spells)
+            treatment[row] = shares
+            if dose is not None:
+                dose[row] = doses
+        return treatment, dose, outside
 
     def _windows(
         self, panel: Panel, role: NDArray[np.str_], first: NDArray[np.intp]
