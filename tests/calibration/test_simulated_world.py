@@ -13,13 +13,13 @@ from hotspot_eval.simulate import Crime, Geography, Operation, World, simulate
 
 WINDOW = 12
 NOISY = Crime(mean_per_area_week=3.0, overdispersion=4.0, serial_correlation=0.8, heterogeneity=0.3)
-START = "2021-05-03"
+START = "2020-06-01"
 
 
 def drawn(seed: int, operation: Operation, crime: Crime) -> World:
     return simulate(
         rng=np.random.default_rng(seed),
-        weeks=96,
+        weeks=36,
         geography=Geography(boroughs=32, areas_per_borough=20),
         crime=crime,
         operation=operation,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hotspot_eval.simulate import Crime, Geography, Operation, Recording, World, simulate
 
-SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
+SETTINGS = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 @st.composite
