@@ -21,9 +21,11 @@ __all__ = [
     "normal_or_t_p_value",
     "p_value_from_draws",
     "p_values_from_draws",
+    "p_values_from_ranks",
     "p_values_from_tails",
     "poisson_e_test",
     "wald_p_value",
+    "weighted_critical_value",
     "weighted_p_values",
 ]
 
@@ -148,11 +150,34 @@ def p_values_from_draws(
             Problem(where="draws", what=f"have shape {draws.shape} for {observed.shape} statistics")
         )
     tie = _TIE * np.maximum(np.abs(draws).max(axis=0), np.abs(observed))
-    upper = (1 + (draws >= observed - tie).sum(axis=0)) / (1 + len(draws))
-    lower = (1 + (draws <= observed + tie).sum(axis=0)) / (1 + len(draws))
-    p_values = p_values_from_tails(lower, upper, alternative=alternative)
+    p_values = p_values_from_ranks(
+        (draws <= observed + tie).sum(axis=0),
+        (draws >= observed - tie).sum(axis=0),
+        np.full(observed.shape, len(draws)),
+        alternative=alternative,
+    )
     unknown = np.isnan(observed) | np.isnan(draws).any(axis=0)
     return np.where(unknown, np.nan, p_values)
+
+
+def p_values_from_ranks(
+    at_most: NDArray[np.int64],
+    at_least: NDArray[np.int64],
+    draws: NDArray[np.int64],
+    *,
+    alternative: Alternative,
+) -> NDArray[np.float64]:
+    """Monte Carlo p-values (1 + k)/(1 + R) from how many draws were at most, at least the observed.
+
+    Examples
+    --------
+    >>> rank = np.array([1]), np.array([99]), np.array([99])
+    >>> p_values_from_ranks(*rank, alternative="less")
+    array([0.02])
+    """
+    lower = (1.0 + at_most) / (1.0 + draws)
+    upper = (1.0 + at_least) / (1.0 + draws)
+    return p_values_from_tails(lower, upper, alternative=alternative)
 
 
 def p_values_from_tails(
@@ -328,6 +353,25 @@ def weighted_p_values(
     beyond = np.append(np.cumsum(weight[order][::-1])[::-1], 0.0)
     p = (1.0 + beyond[np.searchsorted(reference[order], z, side="left")]) / (1.0 + weight.sum())
     return np.where(np.isnan(z), np.nan, p)
+
+
+def weighted_critical_value(draws: ArrayLike, weights: ArrayLike, *, level: float = 0.95) -> float:
+    """Smallest absolute value that :func:`weighted_p_values` rejects, two-sided, at 1 − ``level``.
+
+    Infinite where the draws weigh too little for any rejection.
+
+    Examples
+    --------
+    >>> weighted_critical_value([0.5, -2.0, 1.0], [1.0, 1.0, 1.0], level=0.5)
+    2.0
+    >>> weighted_critical_value([0.5, -2.0, 1.0], [1.0, 1.0, 1.0])
+    inf
+    """
+    size = np.sort(np.abs(np.asarray(draws, dtype=np.float64)))
+    if 1.0 / (1.0 + float(np.sum(weights))) > 1.0 - level:
+        return math.inf
+    rejected = size[weighted_p_values(size, draws, weights) <= 1.0 - level]
+    return float(rejected[0]) if len(rejected) else float(np.nextafter(size[-1], math.inf))
 
 
 def poisson_e_test(

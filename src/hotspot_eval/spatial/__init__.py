@@ -19,6 +19,8 @@ from hotspot_eval.spatial.graphs import (
     nearest_neighbours,
     rings,
 )
+from hotspot_eval.spatial.local import local_g, local_geary, local_moran
+from hotspot_eval.spatial.local_result import LocalStatistic, Method
 from hotspot_eval.spatial.permuted import GlobalStatistic
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "GlobalStatistic",
     "GraphSummary",
     "Kernel",
+    "LocalStatistic",
+    "Method",
     "bivariate_moran",
     "contiguity",
     "describe_graph",
@@ -35,6 +39,9 @@ __all__ = [
     "geary",
     "getis_ord_g",
     "kernel_graph",
+    "local_g",
+    "local_geary",
+    "local_moran",
     "moran",
     "nearest_neighbours",
     "rings",
