@@ -9,6 +9,7 @@ from hotspot_eval.report.entries import (
     Table,
 )
 from hotspot_eval.report.files import hide_paths, slug
+from hotspot_eval.report.notebook_html import notebook_html
 from hotspot_eval.report.pages import write_index, write_site_page
 from hotspot_eval.report.part import Part
 from hotspot_eval.report.record import PartRecord, SiteRecord, StudyRecord
@@ -29,6 +30,7 @@ __all__ = [
     "apply_disclosure",
     "figures",
     "hide_paths",
+    "notebook_html",
     "slug",
     "write_index",
     "write_site_page",

@@ -14,7 +14,8 @@ __all__ = ["hide_paths", "slug", "write_atomically"]
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _RESERVED = frozenset({"internal", "synthesis", "figures"})
 _FOLDERS = re.compile(
-    r"(?<![\w.:/\\<])(?:file://)?(?:~|[A-Za-z]:)?(?:[/\\][\w.+@~-]+)*[/\\](?=[\w.+@~-]+)"
+    r"(?<![\w.:/\\<+-])(?:file://)?~?/(?:[\w.+@~-]+/)+(?=[\w.+@~-])"
+    r"|\b[A-Za-z]:\\(?:[^\\\s:*?\"<>|]+\\)+(?=[^\\\s])"
 )
 
 

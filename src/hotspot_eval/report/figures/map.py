@@ -69,7 +69,7 @@ def role_map(areas: Any, roles: pd.DataFrame, *, note: str = "") -> Figure:
         if len(chosen):
             _draw(axes, chosen, face, HATCHES[role])
         label = f"{_NAMES[role]} ({len(chosen):,})"
-        patches.append(Patch(facecolor=face, hatch=HATCHES[role], edgecolor="white", label=label))
+        patches.append(_patch(face, HATCHES[role], label))
     figure.legend(handles=patches[::-1], loc="outside upper left", ncols=4)
     footnote(figure, note)
     return figure
@@ -110,12 +110,12 @@ def count_map(
         chosen = areas[((bins == k) | (len(edges) == 1)) & given.notna().to_numpy()]
         if len(chosen):
             _draw(axes, chosen, colour, "")
-        patches.append(Patch(facecolor=colour, edgecolor=COLOURS["soft"], label=_span(edges, k)))
+        patches.append(_patch(colour, "", _span(edges, k)))
     absent = areas[given.isna().to_numpy()]
     if len(absent):
         _draw(axes, absent, _MISSING, "////")
         name = f"Not shown or missing ({len(absent):,})"
-        patches.append(Patch(facecolor=_MISSING, hatch="////", edgecolor="#8a949e", label=name))
+        patches.append(_patch(_MISSING, "////", name))
     figure.legend(handles=patches, loc="outside upper left", ncols=3, title=label, alignment="left")
     footnote(figure, note)
     return figure
@@ -141,7 +141,7 @@ def _aligned(areas: Any, frame: pd.DataFrame, column: str) -> pd.Series:
 def _canvas(areas: Any) -> tuple[Figure, Axes]:
     left, low, right, high = areas.total_bounds
     ratio = (high - low) / max(right - left, 1e-9)
-    figure, axes = new_figure(float(np.clip(1.1 + 8.2 * ratio, 4.0, 9.0)))
+    figure, axes = new_figure(float(np.clip(1.1 + 8.2 * ratio, 4.0, 7.5)))
     axes.set_axis_off()
     axes.set_aspect("equal")
     return figure, axes
@@ -151,6 +151,11 @@ def _draw(axes: Axes, areas: Any, face: str, hatch: str) -> None:
     line = 0.25 if len(areas) > 400 else 0.5
     edge = "#8a949e" if face == _MISSING else "white"
     areas.plot(ax=axes, facecolor=face, edgecolor=edge, linewidth=line, hatch=hatch, aspect=None)
+
+
+def _patch(face: str, hatch: str, label: str) -> Patch:
+    line = COLOURS["soft"] if not hatch or face == _MISSING else "white"
+    return Patch(facecolor=face, hatch=hatch, edgecolor=line, linewidth=0.6, label=label)
 
 
 def _ramp(size: int) -> list[str]:

@@ -97,6 +97,7 @@ def trend(frame: pd.DataFrame, *, note: str = "") -> Figure:
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]), top=axes.get_ylim()[1] * 1.04)
     period_ticks(axes, [str(label) for label in frame["period"]])
     tidy(axes)
+    axes.tick_params(axis="x", pad=7)
     figure.legend(loc="outside upper left", ncols=4, handlelength=3)
     footnote(figure, note)
     return figure
@@ -140,8 +141,8 @@ def _index(
 
 def _shade(axes: Axes, windows: list[str]) -> None:
     looks = {
-        "before": (COLOURS["pale"], "Window before"),
-        "mixed": ("#e3ecf0", "Starting in turn"),
+        "before": ("#e6ebef", "Window before"),
+        "mixed": ("#dbe7eb", "Starting in turn"),
         "after": ("#cfe3e8", "Window after the start"),
     }
     named: set[str] = set()
