@@ -5,7 +5,10 @@ Every bound is three Monte Carlo standard errors of the mean over sites; seeds a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -112,3 +115,32 @@ def test_diffusion_prevents_the_share_set() -> None:
     sites = drawn(6, operation, Crime()).truth.sites.query("outcome == 'all'")
     diffused, direct = -sites["displaced"].sum(), sites["prevented"].sum()
     assert abs(diffused / direct - 0.5) < 3 * np.sqrt(0.5 / direct)
+
+
+def monthly_habits(counts: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Standard deviation of log means, median variance over mean, month-to-month correlation."""
+    counts = counts[counts.mean(axis=1) > 0.5]
+    level = counts.mean(axis=1)
+    expected = np.outer(level, counts.mean(axis=0) / counts.mean())
+    residual = (counts - expected) / np.sqrt(expected)
+    phi = (residual**2).sum(axis=1) / (counts.shape[1] - 1)
+    serial = (residual[:, 1:] * residual[:, :-1]).mean() / (residual**2).mean()
+    return float(np.log(level).std()), float(np.median(phi)), float(serial)
+
+
+def test_default_violence_behaves_like_that_of_london_wards(shared_data: Path) -> None:
+    frame = pd.read_csv(shared_data / "london_ward_month" / "london_ward_month.csv.gz")
+    london = frame.pivot_table(index="ward_code", columns="month", values="violence")
+    world = simulate(
+        rng=np.random.default_rng(1),
+        weeks=196,
+        geography=Geography(boroughs=32, areas_per_borough=(16, 26)),
+    )
+    panel = world.truth_panel(which="observed", frequency="month", outcomes=["violence"])
+    simulated = monthly_habits(panel.counts[:, :, 0].astype(float))
+    real = monthly_habits(london.to_numpy(dtype=float))
+    assert real == pytest.approx((0.53, 1.47, 0.07), abs=0.01)
+    # near enough that methods see the same kind of data; wards also differ in their trends
+    assert simulated[0] == pytest.approx(real[0], abs=0.08)
+    assert simulated[1] == pytest.approx(real[1], abs=0.15)
+    assert simulated[2] == pytest.approx(real[2], abs=0.05)

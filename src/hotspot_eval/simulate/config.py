@@ -133,6 +133,12 @@ class Crime:
     :math:`\sigma_i` and the variance of :math:`g` are set so that the variance is
     ``overdispersion`` times the mean in every area.
 
+    The defaults were set beside violence in London's wards, 2021 to 2024, by month: standard
+    deviation of log means .53 (defaults .52), variance over mean 1.5 (1.5), correlation with the
+    month before .07 (.09), of neighbours' levels .38 (.30) and of their changes .03 (.08). London's
+    wards have twice the mean. Robbery is more uneven (.77, 1.4): simulate it as the only outcome,
+    since each outcome here carries only its share of the common noise.
+
     Examples
     --------
     >>> Crime(mean_per_area_week=4, overdispersion=1.3).names
