@@ -18,12 +18,13 @@ from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods
 from hotspot_eval.results import Check
 
-__all__ = ["CALENDAR", "Break", "BreakKind", "Source", "breaks_in_window"]
+__all__ = ["CALENDAR", "AreaLevel", "Break", "BreakKind", "Source", "breaks_in_window"]
 
 _TOTALS = ("all_crime", "incidents", "count")
 
 BreakKind = Literal["recording", "geography", "coverage", "event"]
-Source = Literal["police_uk", "met"]
+Source = Literal["police_uk", "met", "internal"]
+AreaLevel = Literal["borough", "ward", "lsoa", "point"]
 
 _THREAT = (
     "The way crime is recorded, located or published changed in the study window, or a national "
@@ -126,7 +127,7 @@ def breaks_in_window(
     *,
     source: Source | None = None,
     force: str | None = None,
-    level: Literal["borough", "ward", "lsoa", "point"] | None = None,
+    level: AreaLevel | None = None,
     acknowledged: Mapping[str, str] | None = None,
     calendar: Sequence[Break] = CALENDAR,
 ) -> Check:
@@ -138,7 +139,7 @@ def breaks_in_window(
         Its outcomes and periods are the study's.
     design : Design
         Its windows, laid over the panel, are what is searched.
-    source : {"police_uk", "met"}, optional
+    source : {"police_uk", "met", "internal"}, optional
         Where the counts come from; unknown means that the breaks of every source count.
     force : str, optional
         Name of the police force, ``"Metropolitan Police Service"``.
@@ -167,6 +168,10 @@ def breaks_in_window(
     period: then before and after differ by the break as much as by the treatment, and no control
     removes what hits treated and control areas differently.
     """
+    if source is not None:
+        check_choice("source", source, get_args(Source))
+    if level is not None:
+        check_choice("level", level, get_args(AreaLevel))
     reasons = {name: why.strip() for name, why in (acknowledged or {}).items()}
     _refuse_unknown(reasons, calendar)
     laid = design.on(panel)

@@ -67,6 +67,15 @@ def grid_of_counts(
     values = numbers(frame, outcomes, whole)
     labels = sorted(set(row_area)) if areas is None else sorted(set(area_ids(areas)))
     kept = np.isin(row_area, np.array(labels, dtype=object))
+    if not kept.any():
+        raise InputError(
+            Problem(
+                where="argument 'areas'",
+                what=f"names none of the areas of column '{area}'",
+                examples=labels,
+                advice=f"Its ids look like {', '.join(sorted(set(row_area))[:3])}.",
+            )
+        )
     periods, when = Periods.from_values(
         frame[period].to_numpy()[kept], frequency=frequency, where=f"column '{period}'"
     )

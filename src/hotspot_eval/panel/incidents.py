@@ -17,6 +17,10 @@ from hotspot_eval.periods import Frequency, PeriodLike, Periods, interval_days
 
 __all__ = ["grid_of_incidents"]
 
+_SIX_DIGITS = r"^(\d{4})(\d{2})$"
+_MONTH_ALONE = r"\d{4}-(?:0[1-9]|1[0-2])"
+_ISO_DAY = r"\d{4}-\d{2}-\d{2}(?:$|[T ])"
+
 
 def grid_of_incidents(
     frame: pd.DataFrame,
@@ -101,33 +105,34 @@ def grid_of_incidents(
 
 
 def _days(column: pd.Series, frequency: Frequency, name: str) -> NDArray[np.datetime64]:
-    text = column.astype(str).str.strip()
-    months_only = text.str.fullmatch(r"\d{4}-\d{2}")
-    if months_only.any() and frequency in ("week", "four_week"):
-        raise InputError(
-            Problem(
-                where=f"column '{name}'",
-                what="records carry a month but no day, so weeks cannot be formed",
-                examples=list(text[months_only]),
-                advice="Use frequency='month', or records with dates.",
+    """Day of each row. Text must be ISO 8601: 01/02/2022 is two days to two readers."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        days = column.dt.tz_localize(None)
+    else:
+        text = column.astype(str).str.strip().str.replace(_SIX_DIGITS, r"\1-\2", regex=True)
+        months_only = text.str.fullmatch(_MONTH_ALONE)
+        if months_only.any() and frequency in ("week", "four_week"):
+            raise InputError(
+                Problem(
+                    where=f"column '{name}'",
+                    what="records carry a month but no day, so weeks cannot be formed",
+                    examples=list(text[months_only]),
+                    advice="Use frequency='month', or records with dates.",
+                )
             )
-        )
-    days = pd.to_datetime(
-        column, format="mixed" if column.dtype == object else None, errors="coerce"
-    )
-    if str(column.dtype) in ("str", "string"):
-        days = pd.to_datetime(text, format="ISO8601", errors="coerce")
-    bad = days.isna()
+        dated = text.where(months_only | text.str.match(_ISO_DAY))
+        days = pd.to_datetime(dated, format="ISO8601", errors="coerce")
+    bad = days.isna().to_numpy()
     if bad.any():
         raise InputError(
             Problem(
                 where=f"column '{name}'",
                 what="is not a date in rows",
-                examples=[f"row {row}: {text.iloc[row]}" for row in np.flatnonzero(bad)],
+                examples=[f"row {row}: {column.iloc[row]}" for row in np.flatnonzero(bad)],
                 advice="Write dates as 2022-07-31.",
             )
         )
-    return days.to_numpy().astype("datetime64[D]")
+    return np.asarray(days.to_numpy(), dtype="datetime64[D]")
 
 
 def _whole_periods(first: np.datetime64, after: np.datetime64, frequency: Frequency) -> Periods:

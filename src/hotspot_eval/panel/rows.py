@@ -47,7 +47,7 @@ def area_ids(values: Iterable[object]) -> list[str]:
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse a frame without rows or without one of ``columns``."""
+    """Refuse a frame without rows, without one of ``columns``, or with two of a name."""
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise InputError(
@@ -57,6 +57,11 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
                 examples=absent,
                 advice=f"It has {', '.join(map(str, frame.columns))}.",
             )
+        )
+    twice = [column for column in columns if (frame.columns == column).sum() > 1]
+    if twice:
+        raise InputError(
+            Problem(where="frame", what="has more than one column of a name", examples=twice)
         )
     if frame.empty:
         raise InputError(Problem(where="frame", what="has no rows"))
