@@ -1,0 +1,204 @@
+"""The reference distribution laid over one site or several: test, interval, and their join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from hotspot_eval.inference.replay.ladder import Pool
+from hotspot_eval.inference.replay.recipe import Expectation, Reference, independent_windows
+from hotspot_eval.inference.replay.scenes import Site
+from hotspot_eval.significance import Alternative, normal_or_t_interval, normal_or_t_p_value
+
+NAN = float("nan")
+ONE_WINDOW = (
+    "sites share a calendar, and the pools span fewer than two independent windows: what all "
+    "sites share at the real date cannot be told from an effect"
+)
+
+__all__ = ["SiteNull", "Verdict", "judge_one", "judge_several"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SiteNull:
+    """One site with its pool and what the pool says."""
+
+    site: Site
+    pool: Pool
+    reference: Reference
+    expectation: Expectation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Estimate, spread, test and interval on the log IRR scale.
+
+    ``expected_change`` is what the chosen areas would have done anyway, with its standard error.
+    """
+
+    estimate: float
+    std_error: float
+    p_value: float
+    low: float
+    high: float
+    statistic: float
+    df: float
+    expected_change: float
+    expected_change_se: float
+    expected_df: float
+    correlation: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def judge_one(null: SiteNull, *, level: float, alternative: Alternative) -> Verdict:
+    """The rank test of one site and its inversion."""
+    told = null.expectation
+    spread = float(np.sqrt(told.variance(0.0)))
+    low, high = told.interval(level)
+    return Verdict(
+        estimate=told.effect,
+        std_error=spread,
+        p_value=told.p_value(0.0, alternative),
+        low=low,
+        high=high,
+        statistic=told.effect / spread,
+        df=float("inf"),
+        expected_change=told.predicted,
+        expected_change_se=told.predicted_se,
+        expected_df=_df_of_mean(null.reference),
+    )
+
+
+def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alternative) -> Verdict:
+    """Sites joined with precision weights and a t test that knows they share a calendar.
+
+    Notes
+    -----
+    d = Σ w_g d_g with w_g ∝ 1/V_g(0), and Var(δ) = Σ w_g² V_g(δ) + Σ_{g≠h} w_g w_h ρ_gh
+    √(V_g V_h). ρ is the mean product of standardised residuals of two clusters, taken at the same
+    distance in time as the two starts (a joint shift of the schedule), never below 0 and divided by
+    1 − 1/ω, ω the independent windows of the calendar: the mean of that many windows has been
+    taken out of the residuals. The test is t on ω − 1.
+    """
+    d = np.array([null.expectation.effect for null in nulls])
+    at_zero = np.array([float(null.expectation.variance(0.0)) for null in nulls])
+    weights = (1.0 / at_zero) / (1.0 / at_zero).sum()
+    calendar = _calendar_windows(nulls)
+    correlation = _correlations(nulls, calendar)
+    estimate = float(weights @ d)
+
+    def variance(delta: float) -> float:
+        spread = np.sqrt([float(null.expectation.variance(delta)) for null in nulls]) * weights
+        return float(spread @ correlation @ spread) * (1.0 + 1.0 / max(calendar, 1))
+
+    std_error = float(np.sqrt(variance(0.0)))
+    verdict = Verdict(
+        estimate=estimate,
+        std_error=std_error,
+        p_value=NAN,
+        low=NAN,
+        high=NAN,
+        statistic=NAN,
+        df=NAN,
+        expected_change=float(weights @ [null.expectation.predicted for null in nulls]),
+        expected_change_se=float(weights @ [null.expectation.predicted_se for null in nulls]),
+        expected_df=float(max(calendar - 1, 1)),
+        correlation=_off_diagonal_mean(correlation),
+        notes=(ONE_WINDOW,),
+    )
+    if calendar < 2:
+        return verdict
+    df = float(calendar - 1)
+    low, high = _invert(estimate, variance, normal_or_t_interval(0.0, 1.0, df=df, level=level)[1])
+    statistic = estimate / std_error
+    return replace(
+        verdict,
+        p_value=normal_or_t_p_value(statistic, df=df, alternative=alternative),
+        low=low,
+        high=high,
+        statistic=statistic,
+        df=df,
+        notes=(),
+    )
+
+
+def _invert(
+    estimate: float, variance: Callable[[float], float], reach: float
+) -> tuple[float, float]:
+    """{δ: |estimate − δ| ≤ reach·√variance(δ)}."""
+
+    def excess(delta: float, side: float) -> float:
+        return float(side * (delta - estimate) - reach * np.sqrt(variance(delta)))
+
+    widest = reach * float(np.sqrt(variance(-50.0))) + 1e-9
+    return (
+        float(brentq(excess, estimate - widest, estimate, args=(-1.0,))),
+        float(brentq(excess, estimate, estimate + widest, args=(1.0,))),
+    )
+
+
+def _df_of_mean(reference: Reference) -> float:
+    return max(1.0, reference.n_windows - len(reference.coefficients))
+
+
+def _calendar_windows(nulls: Sequence[SiteNull]) -> int:
+    """Windows without overlap in the calendar that the pools span."""
+    post = max(null.site.windows.post for null in nulls)
+    onsets = np.unique(np.concatenate([null.pool.scenes.onset for null in nulls]))
+    return independent_windows(onsets, post)
+
+
+def _correlations(nulls: Sequence[SiteNull], calendar: int) -> NDArray[np.float64]:
+    grid = _residual_grid(nulls)
+    places = [null.site.cluster for null in nulls]
+    onsets = [null.site.onset for null in nulls]
+    unbiased = 1.0 - 1.0 / max(calendar, 2)
+    known: dict[tuple[bool, int], float] = {}
+    out = np.eye(len(nulls))
+    for g in range(len(nulls)):
+        for h in range(g):
+            key = (places[g] == places[h], abs(onsets[g] - onsets[h]))
+            if key not in known:
+                known[key] = min(1.0, max(0.0, _lagged(grid, *key) / unbiased))
+            out[g, h] = out[h, g] = known[key]
+    return out
+
+
+def _residual_grid(nulls: Sequence[SiteNull]) -> NDArray[np.float64]:
+    """Standardised residuals, cluster × start; NaN where no pool has the scene."""
+    clusters = 1 + max(int(null.pool.scenes.cluster.max()) for null in nulls)
+    first = min(int(null.pool.scenes.onset.min()) for null in nulls)
+    last = max(int(null.pool.scenes.onset.max()) for null in nulls)
+    total = np.zeros((clusters, last - first + 1))
+    count = np.zeros_like(total)
+    for null in nulls:
+        at = (null.pool.scenes.cluster, null.pool.scenes.onset - first)
+        np.add.at(total, at, null.reference.u)
+        np.add.at(count, at, 1.0)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _lagged(grid: NDArray[np.float64], same: bool, lag: int) -> float:
+    """Mean product of residuals ``lag`` apart, of one cluster or of two."""
+    width = grid.shape[1]
+    if lag >= width:
+        return 0.0
+    seen = ~np.isnan(grid)
+    value = np.where(seen, grid, 0.0)
+    early, late = value[:, : width - lag], value[:, lag:]
+    seen_early, seen_late = seen[:, : width - lag], seen[:, lag:]
+    own, n_own = (early * late).sum(), float((seen_early & seen_late).sum())
+    if same:
+        return float(own / n_own) if n_own else 0.0
+    every = (early.sum(axis=0) * late.sum(axis=0)).sum()
+    n_every = float((seen_early.sum(axis=0) * seen_late.sum(axis=0)).sum())
+    return float((every - own) / (n_every - n_own)) if n_every > n_own else 0.0
+
+
+def _off_diagonal_mean(matrix: NDArray[np.float64]) -> float:
+    n = len(matrix)
+    return float((matrix.sum() - np.trace(matrix)) / (n * (n - 1))) if n > 1 else 0.0

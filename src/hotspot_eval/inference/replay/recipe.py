@@ -1,0 +1,320 @@
+"""The adjusted estimator: what the past of the chosen areas says they would have done anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, nnls
+
+from hotspot_eval.inference.replay.scenes import Scenes, Windows
+from hotspot_eval.significance import Alternative, weighted_critical_value, weighted_p_values
+
+__all__ = ["Expectation", "Features", "Reference", "calibrate", "features", "independent_windows"]
+
+Vector = NDArray[np.float64]
+Places = NDArray[np.intp]
+Ratio = Callable[[Places, Places], Vector]
+_ROUNDS = 3
+_PHI_FLOOR = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """Scenes told as log ratios of treated to control events.
+
+    Parameters
+    ----------
+    change : ndarray, shape (S,)
+        l(post) − l(pre).
+    past : ndarray, shape (S, P)
+        What was known beforehand; the first column is 1.
+    expected, control : ndarray, shape (S,)
+        Events expected in the treated areas from history and the controls' post window; events of
+        the controls. Neither reads the treated post window.
+    """
+
+    change: Vector
+    past: NDArray[np.float64]
+    expected: Vector
+    control: Vector
+
+    @property
+    def sampling(self) -> Vector:
+        """1/(E + 1) + 1/(C + 1): the Poisson part of the variance of ``change``."""
+        return 1.0 / (self.expected + 1.0) + 1.0 / (self.control + 1.0)
+
+    def take(self, rows: NDArray[np.intp]) -> Features:
+        """Some of the scenes."""
+        return Features(
+            change=self.change[rows],
+            past=self.past[rows],
+            expected=self.expected[rows],
+            control=self.control[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reference:
+    """What the pool teaches: a regression, a variance and a distribution.
+
+    Parameters
+    ----------
+    coefficients : ndarray, shape (P,)
+        On standardised features.
+    centre, spread : ndarray, shape (P − 1,)
+        Of the features, from the pool.
+    coefficient_cov : ndarray, shape (P, P)
+    phi, tau2 : float
+        Overdispersion of counts; variance between scenes that no count explains.
+    scale2 : ndarray, shape (B,)
+        Each cluster's own variance relative to that.
+    windows : ndarray, shape (B,)
+        Independent windows of each cluster.
+    weights, predicted, residual, u : ndarray, shape (S,)
+        Of the pool's scenes; ``u`` has weighted mean square 1.
+    """
+
+    coefficients: Vector
+    centre: Vector
+    spread: Vector
+    coefficient_cov: NDArray[np.float64]
+    phi: float
+    tau2: float
+    scale2: Vector
+    windows: Vector
+    weights: Vector
+    predicted: Vector
+    residual: Vector
+    u: Vector
+
+    @property
+    def n_windows(self) -> float:
+        """Independent windows of all clusters together."""
+        return float(self.windows.sum())
+
+    def inflation(self) -> float:
+        """1 + p/Σω: what estimating the regression adds to a new scene's variance."""
+        return 1.0 + len(self.coefficients) / self.n_windows
+
+    def expect(self, scene: Features, cluster: int, row: int = 0) -> Expectation:
+        """The reference laid over one scene."""
+        x = np.concatenate([[1.0], (scene.past[row, 1:] - self.centre) / self.spread])
+        factor = float(self.scale2[cluster]) * self.inflation()
+        return Expectation(
+            change=float(scene.change[row]),
+            predicted=float(x @ self.coefficients),
+            predicted_se=float(np.sqrt(x @ self.coefficient_cov @ x)),
+            expected=float(scene.expected[row]),
+            from_treated=self.phi * factor,
+            fixed=(self.phi / (float(scene.control[row]) + 1.0) + self.tau2) * factor,
+            u=self.u,
+            weights=self.weights,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Expectation:
+    """One scene against its reference: d, V(δ) and the distribution of (d − δ)/√V(δ)."""
+
+    change: float
+    predicted: float
+    predicted_se: float
+    expected: float
+    from_treated: float
+    fixed: float
+    u: Vector
+    weights: Vector
+
+    @property
+    def effect(self) -> float:
+        """The adjusted estimate d = y − x′β."""
+        return self.change - self.predicted
+
+    def variance(self, delta: Vector | float = 0.0) -> Vector:
+        """V(δ) = φ(1/(E·e^δ + 1) + 1/(C + 1)) + τ², times the cluster's scale."""
+        return np.asarray(self.from_treated / (self.expected * np.exp(delta) + 1.0) + self.fixed)
+
+    def p_value(self, delta: float = 0.0, alternative: Alternative = "two-sided") -> float:
+        """The p-value of the hypothesis that the effect is ``delta``."""
+        z = np.array([(self.effect - delta) / np.sqrt(self.variance(delta))])
+        return float(weighted_p_values(z, self.u, self.weights, alternative=alternative)[0])
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """{δ: p(δ) > 1 − level}, by inversion; infinite where nothing can be rejected."""
+        reach = weighted_critical_value(self.u, self.weights, level=level)
+        if not np.isfinite(reach):
+            return -float("inf"), float("inf")
+
+        def excess(delta: float, side: float) -> float:
+            return float(side * (delta - self.effect) - reach * np.sqrt(self.variance(delta)))
+
+        widest = reach * float(np.sqrt(self.from_treated + self.fixed)) + 1e-9
+        low = brentq(excess, self.effect - widest, self.effect, args=(-1.0,))
+        high = brentq(excess, self.effect, self.effect + widest, args=(1.0,))
+        return float(low), float(high)
+
+
+def features(scenes: Scenes, windows: Windows) -> Features:
+    """The log ratios of METHODS: y = l(post) − l(pre), x, E and C of every scene.
+
+    l(W) = log[(T + ½)/(C + ½q)], T and C the events of treated and controls in the window W, q
+    the number of controls for each treated area: a cluster where nothing differs has l = −log q.
+    """
+    onset, odds = scenes.onset, scenes.odds()
+
+    def events(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
+        rows = np.arange(len(onset))
+        first, after = np.maximum(begin, 0), np.maximum(stop, 0)
+        return np.asarray(running[rows, after] - running[rows, first])
+
+    def ratio(begin: Places, stop: Places) -> Vector:
+        return _log_ratio(
+            events(scenes.sum_treated, begin, stop), events(scenes.sum_controls, begin, stop), odds
+        )
+
+    base = ratio(onset - windows.gap - windows.pre, onset - windows.gap)
+    post_treated, post_control = (
+        np.sum([events(total, onset + o, onset + o + 1) for o in windows.on], axis=0)
+        for total in (scenes.sum_treated, scenes.sum_controls)
+    )
+    year, quarter = windows.year, windows.quarter
+    columns = [np.ones(len(onset)), base + np.log(odds)]
+    columns.append(_since(ratio, base, onset - quarter, onset))
+    columns.append(_since(ratio, base, onset - year, onset - quarter))
+    columns.append(_since(ratio, base, onset - 3 * year, onset - year))
+    if windows.post < year:
+        begin = onset - year
+        columns.append(_since(ratio, base, begin, begin + windows.post))
+    return Features(
+        change=_log_ratio(post_treated, post_control, odds) - base,
+        past=np.column_stack(columns),
+        expected=post_control * np.exp(ratio(np.zeros_like(onset), onset)),
+        control=post_control,
+    )
+
+
+def _log_ratio(treated: Vector, control: Vector, odds: Vector) -> Vector:
+    return np.asarray(np.log((treated + 0.5) / (control + 0.5 * odds)))
+
+
+def _since(ratio: Ratio, base: Vector, begin: Places, stop: Places) -> Vector:
+    """Contrast l − l(pre) over a window; 0 where it lies before the panel."""
+    return np.where(np.maximum(begin, 0) < stop, ratio(begin, stop) - base, 0.0)
+
+
+def independent_windows(onsets: NDArray[np.intp], length: int) -> int:
+    """How many windows of this length fit among the onsets without overlap.
+
+    Examples
+    --------
+    >>> independent_windows(np.array([3, 4, 5, 6, 9]), 3)
+    3
+    """
+    count, free_from = 0, -np.inf
+    for onset in np.unique(onsets):
+        if onset >= free_from:
+            count, free_from = count + 1, float(onset) + length
+    return count
+
+
+def calibrate(
+    pool: Features,
+    scenes: Scenes,
+    *,
+    n_clusters: int,
+    onset: int,
+    windows: Windows,
+    penalty: float,
+    half_life_years: float,
+    scale_prior: float,
+) -> Reference:
+    """Regression, variance and distribution from the scenes of a pool.
+
+    Steps 4 to 6 of the recipe: weights halve with every ``half_life_years``; ridge of y on x with
+    weights π/v; v = φ·a + τ² from squared residuals; each cluster's scale shrunk to 1 with
+    ``scale_prior`` windows.
+    """
+    age = np.abs(onset - scenes.onset) / windows.year
+    weights = 0.5 ** (age / half_life_years)
+    centre = np.average(pool.past[:, 1:], axis=0, weights=weights)
+    spread = np.sqrt(np.average((pool.past[:, 1:] - centre) ** 2, axis=0, weights=weights))
+    spread[spread < 1e-8] = 1.0
+    x = np.column_stack([np.ones(len(pool.change)), (pool.past[:, 1:] - centre) / spread])
+    per_cluster = np.array(
+        [
+            independent_windows(scenes.onset[scenes.cluster == place], windows.post)
+            for place in range(n_clusters)
+        ],
+        dtype=np.float64,
+    )
+    sampling = pool.sampling
+    phi, tau2 = 1.0, 0.01
+    total = float(per_cluster.sum())
+    for _ in range(_ROUNDS):
+        spread2 = phi * sampling + tau2
+        beta, cov = _ridge(x, pool.change, weights / spread2, total, penalty)
+        residual = pool.change - x @ beta
+        phi, tau2 = _two_variances(
+            residual**2 * (1.0 + x.shape[1] / total), sampling, weights, spread2
+        )
+    spread2 = phi * sampling + tau2
+    scale2 = _cluster_scales(
+        residual**2 / spread2, weights, scenes.cluster, per_cluster, scale_prior
+    )
+    u = residual / np.sqrt(spread2 * scale2[scenes.cluster])
+    level = float(np.average(u**2, weights=weights))
+    return Reference(
+        coefficients=beta,
+        centre=centre,
+        spread=spread,
+        coefficient_cov=cov * float(weights.sum() / (weights / spread2).sum()),
+        phi=phi * level,
+        tau2=tau2 * level,
+        scale2=scale2,
+        windows=per_cluster,
+        weights=weights,
+        predicted=x @ beta,
+        residual=residual,
+        u=u / np.sqrt(level),
+    )
+
+
+def _ridge(
+    x: NDArray[np.float64], y: Vector, weights: Vector, total: float, penalty: float
+) -> tuple[Vector, NDArray[np.float64]]:
+    """Coefficients, and their covariance for residuals of variance 1; the intercept is free.
+
+    The weights are scaled to sum to the independent windows, so that the penalty counts windows.
+    """
+    scaled = weights * (total / weights.sum())
+    gram = (x * scaled[:, None]).T @ x
+    ridge = np.eye(x.shape[1]) * penalty
+    ridge[0, 0] = 0.0
+    bread = np.linalg.inv(gram + ridge)
+    return bread @ ((x * scaled[:, None]).T @ y), bread @ gram @ bread
+
+
+def _two_variances(
+    squared: Vector, sampling: Vector, weights: Vector, spread2: Vector
+) -> tuple[float, float]:
+    """φ and τ² of squared = φ·a + τ², both at least 0, weighted by √π/v."""
+    weight = np.sqrt(weights) / spread2
+    design = np.column_stack([sampling, np.ones(len(sampling))]) * weight[:, None]
+    solution, _ = nnls(design, squared * weight)
+    return max(float(solution[0]), _PHI_FLOOR), float(solution[1])
+
+
+def _cluster_scales(
+    ratio: Vector,
+    weights: Vector,
+    cluster: NDArray[np.intp],
+    per_cluster: Vector,
+    prior: float,
+) -> Vector:
+    weight = np.bincount(cluster, weights, minlength=len(per_cluster))
+    summed = np.bincount(cluster, weights * ratio, minlength=len(per_cluster))
+    mean = np.divide(summed, weight, out=np.ones_like(weight), where=weight > 0)
+    return np.asarray((per_cluster * mean + prior) / (per_cluster + prior))

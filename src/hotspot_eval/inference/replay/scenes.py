@@ -1,0 +1,335 @@
+"""Scenes: places and dates where the rule would have chosen and nothing was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.design import Assignment, Design
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.inference.replay.rules import Rule, periods_per_year
+from hotspot_eval.panel import Panel
+from hotspot_eval.periods import PeriodLike
+
+__all__ = ["Scenes", "Site", "Stage", "Windows", "act", "scene_of_site", "set_stage", "sites_of"]
+
+WHOLE_PANEL = "all areas"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Lengths, in periods, counted from the first treated one.
+
+    Parameters
+    ----------
+    pre, gap : int
+        Baseline, and the periods left out between it and the start.
+    on : tuple of int
+        Offsets from the start that are treated; an on/off operation leaves holes.
+    year, quarter : int
+        Periods in a year and in three months.
+    """
+
+    pre: int
+    gap: int
+    on: tuple[int, ...]
+    year: int
+    quarter: int
+
+    @property
+    def post(self) -> int:
+        """Periods from the start to the last treated one."""
+        return self.on[-1] + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Site:
+    """The treated areas of one cluster that start together.
+
+    Parameters
+    ----------
+    cluster : str
+    onset : int
+        Position of the first treated period.
+    treated, controls : ndarray of int
+        Rows of the panel.
+    windows : Windows
+    shares : ndarray, shape (len(windows.on),)
+        Mean share of the treated areas' periods that is treated, at each treated offset.
+    """
+
+    cluster: str
+    onset: int
+    treated: NDArray[np.intp]
+    controls: NDArray[np.intp]
+    windows: Windows
+    shares: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """What every scene of a study shares.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of one outcome.
+    counts : ndarray, shape (N, T)
+    cluster : ndarray of int, shape (N,)
+        Position of each area's label in ``labels``.
+    labels : tuple of str
+    usable : ndarray of bool, shape (N, T)
+        Cells that are observed and neither treated, nor a catchment of what is, nor in washout.
+    excluded : ndarray of bool, shape (N,)
+    breaks : tuple of int
+        Positions of periods that start after a break in recording.
+    everywhere : bool
+        Whether controls come from the whole panel rather than from the scene's own cluster.
+    """
+
+    panel: Panel
+    counts: NDArray[np.float64]
+    cluster: NDArray[np.intp]
+    labels: tuple[str, ...]
+    usable: NDArray[np.bool_]
+    excluded: NDArray[np.bool_]
+    breaks: tuple[int, ...]
+    everywhere: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scenes:
+    """Scenes as arrays; S of them.
+
+    Parameters
+    ----------
+    cluster, onset : ndarray of int, shape (S,)
+    treated, controls : tuple of ndarray of int
+        Rows chosen and rows compared with, for each scene.
+    sum_treated, sum_controls : ndarray, shape (S, T + 1)
+        Events before each period, summed over these rows; column 0 is 0.
+    left_out : dict
+        Reason → number of cluster × date pairs that are no scene.
+    """
+
+    cluster: NDArray[np.intp]
+    onset: NDArray[np.intp]
+    treated: tuple[NDArray[np.intp], ...]
+    controls: tuple[NDArray[np.intp], ...]
+    sum_treated: NDArray[np.float64]
+    sum_controls: NDArray[np.float64]
+    left_out: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.onset)
+
+    def take(self, rows: NDArray[np.intp]) -> Scenes:
+        """Some of the scenes."""
+        return Scenes(
+            cluster=self.cluster[rows],
+            onset=self.onset[rows],
+            treated=tuple(self.treated[row] for row in rows),
+            controls=tuple(self.controls[row] for row in rows),
+            sum_treated=self.sum_treated[rows],
+            sum_controls=self.sum_controls[rows],
+            left_out=self.left_out,
+        )
+
+    def odds(self) -> NDArray[np.float64]:
+        """Controls for each treated area, shape (S,)."""
+        return np.array([len(c) / len(t) for t, c in zip(self.treated, self.controls, strict=True)])
+
+
+def sites_of(panel: Panel, design: Design, assignment: Assignment) -> tuple[Site, ...]:
+    """The design as sites: one for each cluster and first treated period."""
+    labels = np.array(panel.cluster or [WHOLE_PANEL] * len(panel.areas))
+    treated = assignment.rows("treated")
+    controls = assignment.rows("control")
+    everywhere = bool(set(labels[controls]) - set(labels[treated])) or panel.cluster is None
+    keys = sorted({(labels[row], int(assignment.first[row])) for row in treated})
+    sites = []
+    for label, onset in keys:
+        rows = treated[(labels[treated] == label) & (assignment.first[treated] == onset)]
+        own = controls if everywhere else controls[labels[controls] == label]
+        shares = assignment.treatment[rows][:, onset:] * assignment.used[rows][:, onset:]
+        on = np.flatnonzero((shares > 0).any(axis=0))
+        year = periods_per_year(panel)
+        windows = Windows(
+            pre=design.pre_periods or min(year, onset - design.gap),
+            gap=design.gap,
+            on=tuple(on.tolist()),
+            year=year,
+            quarter=max(1, year // 4),
+        )
+        sites.append(
+            Site(
+                cluster=str(label),
+                onset=onset,
+                treated=rows,
+                controls=own,
+                windows=windows,
+                shares=shares[:, on].mean(axis=0),
+            )
+        )
+    empty = [
+        f"{site.cluster} from {panel.periods.labels[site.onset]}"
+        for site in sites
+        if not len(site.controls) or site.windows.pre < 1
+    ]
+    if empty:
+        raise InputError(
+            Problem(
+                where="design",
+                what="sites have no control area or no period before the start",
+                examples=empty,
+                advice="Give every treated cluster controls, or let controls come from all areas.",
+            )
+        )
+    return tuple(sites)
+
+
+def set_stage(
+    panel: Panel,
+    design: Design,
+    assignment: Assignment,
+    *,
+    everywhere: bool,
+    washout: int,
+    breaks: Sequence[PeriodLike],
+) -> Stage:
+    """What may be used: cells observed and untouched by the operation."""
+    counts, observed = panel.single()
+    touched = assignment.treatment > 0
+    names = np.array(panel.cluster or [WHOLE_PANEL] * len(panel.areas))
+    labels, cluster = np.unique(names, return_inverse=True)
+    for row in assignment.rows("catchment"):
+        near = (cluster == cluster[row]) & (assignment.role == "treated")
+        near = near if near.any() else assignment.role == "treated"
+        touched[row] = (assignment.treatment[near] > 0).any(axis=0)
+    for _ in range(washout):
+        touched[:, 1:] = touched[:, 1:] | touched[:, :-1]
+    excluded = np.zeros(len(panel.areas), dtype=bool)
+    excluded[panel.positions(design.excluded)] = True
+    return Stage(
+        panel=panel,
+        counts=counts,
+        cluster=cluster,
+        labels=tuple(str(label) for label in labels),
+        usable=observed & ~touched,
+        excluded=excluded,
+        breaks=tuple(sorted(panel.periods.position(value) for value in breaks)),
+        everywhere=everywhere,
+    )
+
+
+def act(
+    stage: Stage,
+    windows: Windows,
+    rule: Rule,
+    *,
+    rng: np.random.Generator,
+    reach: int,
+    history: int,
+    last: int,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Scenes:
+    """Every scene whose start lies between ``history`` and ``last``, both included.
+
+    ``reach`` is how far back the rule reads; ``allowed`` keeps rows out of the cast altogether.
+    """
+    n, t = stage.counts.shape
+    cast = ~stage.excluded if allowed is None else allowed & ~stage.excluded
+    running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
+    back = max(reach, windows.gap + windows.pre)
+    left: dict[str, int] = {}
+    keys: list[tuple[int, int]] = []
+    casts: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    for onset in range(max(history, back), min(last, t - windows.post) + 1):
+        if any(
+            onset - windows.gap - windows.pre < at < onset + windows.post for at in stage.breaks
+        ):
+            _count(left, "window holds a break in recording", len(stage.labels))
+            continue
+        period = stage.panel.periods.labels[onset]
+        chosen = np.zeros(n, dtype=bool)
+        chosen[stage.panel.positions(rule(stage.panel, period, rng))] = True
+        clean = np.asarray(stage.usable[:, onset - back : onset + windows.post].all(axis=1))
+        for place in range(len(stage.labels)):
+            home = cast & (stage.cluster == place)
+            treated = home & chosen
+            pool = cast & clean if stage.everywhere else home
+            reason = _reason(home, treated, pool, clean)
+            if reason:
+                _count(left, reason, 1)
+                continue
+            keys.append((place, onset))
+            casts.append((np.flatnonzero(treated), np.flatnonzero(pool & ~treated)))
+    return _assemble(keys, casts, running, left)
+
+
+def _reason(
+    home: NDArray[np.bool_],
+    treated: NDArray[np.bool_],
+    pool: NDArray[np.bool_],
+    clean: NDArray[np.bool_],
+) -> str:
+    if (home & ~clean).any():
+        return "window holds a treated, catchment or missing cell"
+    if not treated.any():
+        return "the rule chooses no area"
+    if not (pool & ~treated).any():
+        return "no area is left as control"
+    return ""
+
+
+def _count(left: dict[str, int], reason: str, number: int) -> None:
+    left[reason] = left.get(reason, 0) + number
+
+
+def _assemble(
+    keys: Sequence[tuple[int, int]],
+    casts: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    running: NDArray[np.float64],
+    left: dict[str, int],
+) -> Scenes:
+    width = running.shape[1]
+    treated = np.array([running[t].sum(axis=0) for t, _ in casts]).reshape(-1, width)
+    controls = np.array([running[c].sum(axis=0) for _, c in casts]).reshape(-1, width)
+    places = np.array(keys, dtype=np.intp).reshape(-1, 2)
+    return Scenes(
+        cluster=places[:, 0],
+        onset=places[:, 1],
+        treated=tuple(t for t, _ in casts),
+        controls=tuple(c for _, c in casts),
+        sum_treated=treated,
+        sum_controls=controls,
+        left_out=left,
+    )
+
+
+def scene_of_site(stage: Stage, site: Site) -> Scenes:
+    """The real operation, as a scene of one."""
+    rows = np.concatenate([site.treated, site.controls])
+    n = len(stage.counts)
+    running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
+    observed = stage.panel.observed[rows, :, 0]
+    first = site.onset - site.windows.gap - site.windows.pre
+    if not observed[:, first : site.onset + site.windows.post].all():
+        gone = [
+            stage.panel.areas[row]
+            for row, seen in zip(rows, observed, strict=True)
+            if not seen[first : site.onset + site.windows.post].all()
+        ]
+        raise InputError(
+            Problem(
+                where="panel",
+                what="counts are missing inside the study's own windows, in areas",
+                examples=gone,
+                advice="Exclude these areas, or choose windows without the missing periods.",
+            )
+        )
+    place = stage.labels.index(site.cluster)
+    return _assemble([(place, site.onset)], [(site.treated, site.controls)], running, {})

@@ -1,0 +1,297 @@
+"""Selection replay of one site: the pool, the recipe, the result and its checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.replay_worlds import boroughs, operation, panel_of, slow_recipe
+
+from hotspot_eval.design import Design, Spell
+from hotspot_eval.did import LinearDid, PoissonDid
+from hotspot_eval.errors import InputError
+from hotspot_eval.inference.replay import Mimic, TopK
+from hotspot_eval.inference.replay import replay as run_replay
+
+START = "2022-07"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return boroughs(np.random.default_rng(7))
+
+
+def play(panel, design, *, rule=None, seed=0, estimator=None, **options):
+    return run_replay(
+        panel,
+        design,
+        rule=rule or TopK(k=4),
+        estimator=estimator or PoissonDid(),
+        rng=np.random.default_rng(seed),
+        **options,
+    )
+
+
+def study(panel, rule=None, **windows):
+    return operation(panel, rule or TopK(k=4), START, np.random.default_rng(0), **windows)
+
+
+@pytest.mark.parametrize(("pre", "post", "gap"), [(3, 3, 0), (12, 3, 0), (12, 12, 0), (12, 12, 3)])
+def test_agrees_with_the_slow_recipe(world, pre, post, gap):
+    start = "2022-01" if post == 12 else START
+    design = operation(
+        world, TopK(k=4), start, np.random.default_rng(0), pre=pre, post=post, gap=gap
+    )
+    result = play(world, design)
+    counts = world.counts[:, :, 0]
+    row = {area: i for i, area in enumerate(world.areas)}
+    onset = world.periods.labels.index(start)
+    pool = []
+    for cluster, period in zip(result.draws["cluster"], result.draws["period"], strict=True):
+        chosen = [a for a in TopK(k=4)(world, period, np.random.default_rng(0)) if a[0] == cluster]
+        pool.append((cluster, world.periods.labels.index(period), [row[a] for a in chosen]))
+    target = ("A", onset, [row[a] for a in design.treated])
+    d, p, predicted = slow_recipe(
+        counts, list(world.cluster), pool, target, pre=pre, gap=gap, post=post
+    )
+    assert result.effect.estimate == pytest.approx(d, abs=1e-10)
+    assert result.effect.p_value == pytest.approx(p, abs=1e-10)
+    assert result.regression_to_mean.estimate == pytest.approx(predicted, abs=1e-10)
+
+
+def test_raw_is_the_estimator_less_the_centre_of_its_replays(world):
+    design = study(world)
+    result = play(world, design)
+    plain = PoissonDid()(world, design).effect.estimate
+    centre = np.average(result.draws["estimate"], weights=result.draws["weight"])
+    assert result.raw.estimate == pytest.approx(plain - centre, abs=1e-12)
+    first = result.draws.iloc[0]
+    rng = np.random.default_rng(0)
+    again = operation(world, TopK(k=4), first["period"], rng, cluster=first["cluster"])
+    assert first["estimate"] == pytest.approx(PoissonDid()(world, again).effect.estimate, abs=1e-9)
+
+
+def test_raw_keeps_the_scale_of_its_estimator(world):
+    assert play(world, study(world), estimator=LinearDid()).raw.scale == "count"
+
+
+def test_selection_on_counts_shows_as_regression_to_the_mean(world):
+    chosen = play(world, study(world, TopK(k=4, by="change")), rule=TopK(k=4, by="change"))
+    drawn = play(world, study(world, TopK(k=4, by="random")), rule=TopK(k=4, by="random"))
+    assert chosen.regression_to_mean.ci_high < -0.1
+    assert abs(drawn.regression_to_mean.estimate) < 0.1
+
+
+def test_interval_and_test_agree(world):
+    for seed in range(6):
+        panel = boroughs(np.random.default_rng(100 + seed))
+        effect = play(panel, study(panel)).effect
+        assert (effect.p_value > 0.05) == (effect.ci_low < 0 < effect.ci_high)
+        assert effect.ci_low < effect.estimate < effect.ci_high
+
+
+def test_treated_post_counts_do_not_touch_the_reference(world):
+    """Only the estimate moves when the treated post window changes, by the log of the ratio."""
+    design = study(world)
+    before = play(world, design)
+    counts = world.counts[:, :, 0].copy()
+    rows = world.positions(design.treated)
+    at = world.periods.labels.index(START)
+    total = counts[rows, at : at + 3].sum()
+    counts[rows[0], at] += total + 1
+    after = play(panel_of(counts, world.areas, world.cluster, world.periods.labels), design)
+    grown = np.log((2 * total + 1 + 0.5) / (total + 0.5))
+    assert after.effect.estimate - before.effect.estimate == pytest.approx(grown, abs=1e-10)
+    assert after.effect.std_error == pytest.approx(before.effect.std_error, rel=1e-12)
+    assert after.draws.drop(columns="estimate").equals(before.draws.drop(columns="estimate"))
+
+
+def test_pool_holds_no_treated_cell(world):
+    """Own scenes end before the start; another borough treated later drops out from there on."""
+    design = study(world)
+    later = Spell(area="B00", start="2021-06", end="2021-06")
+    both = Design(
+        spells=[*design.spells, later],
+        controls=[*design.controls, "B01"],
+        pre_periods=3,
+        post_periods=3,
+    )
+    alone = play(world, design)
+    own = alone.draws[alone.draws["cluster"] == "A"]
+    assert own["period"].max() == "2022-04"
+    assert alone.draws["period"].max() == START
+    result = play(world, both, washout=2)
+    pool = result.draws[result.draws["site_start"] == START]
+    periods = set(pool.loc[pool["cluster"] == "B", "period"])
+    # touched 2021-06..2021-08: windows run from start − 3 to start + 2
+    assert "2021-03" in periods and "2021-12" in periods
+    assert not periods & {"2021-04", "2021-06", "2021-11"}
+
+
+def test_breaks_and_missing_months_are_kept_out(world):
+    result = play(world, study(world), breaks=["2021-10"])
+    starts = set(result.draws["period"])
+    # a window of start − 3 … start + 2 straddles the break for starts 2021-08 … 2021-12
+    assert not starts & {"2021-08", "2021-10", "2021-12"}
+    assert {"2021-07", "2022-01"} <= starts
+    observed = world.observed.copy()
+    observed[:, 30] = False
+    counts = world.counts.copy()
+    counts[:, 30] = 0
+    holed = replace(world, observed=observed, counts=counts)
+    assert not set(play(holed, study(world)).draws["period"]) & {"2021-05", "2021-07", "2021-10"}
+
+
+def test_ledger_balances_and_names_reasons(world):
+    result = play(world, study(world))
+    frame = result.ledger.to_frame()
+    assert frame["rows"].iloc[0] == frame["rows"].iloc[-1] + frame["rows"].iloc[1:-1].sum()
+    assert frame["rows"].iloc[-1] == len(result.draws)
+
+
+def test_short_panels_go_down_the_ladder():
+    panel = boroughs(np.random.default_rng(3), clusters=6, months=26)
+    result = run_replay(
+        panel,
+        operation(panel, TopK(k=4), "2020-11", np.random.default_rng(0)),
+        rule=TopK(k=4),
+        estimator=PoissonDid(),
+        rng=np.random.default_rng(0),
+    )
+    assert result.pool["rung"].tolist() == [2]
+    assert any("shorter history" in note for note in result.effect.notes)
+
+
+def test_no_scenes_no_test():
+    panel = boroughs(np.random.default_rng(3), clusters=2, months=20)
+    design = operation(panel, TopK(k=4), "2020-05", np.random.default_rng(0))
+    result = play(panel, design)
+    assert np.isnan(result.effect.estimate) and np.isnan(result.raw.estimate)
+    assert "fewer than 39 allow no test at 5 %" in result.effect.notes[0]
+    assert result.pool["rung"].tolist() == [4]
+    assert result.draws.empty
+    assert {check.status for check in result.checks} == {"failed", "not assessed", "passed"}
+
+
+def test_never_treated_areas_are_the_third_rung(world):
+    """Every borough starts at once: nothing overlaps but areas never treated."""
+    panel = boroughs(np.random.default_rng(5), clusters=10, areas=20, months=24)
+    rng = np.random.default_rng(0)
+    chosen = TopK(k=3)(panel, "2020-08", rng)
+    design = Design(treated=chosen, start="2020-08", pre_periods=3, post_periods=3)
+    result = run_replay(panel, design, rule=TopK(k=3), estimator=PoissonDid(), rng=rng)
+    assert result.pool["rung"].max() == 3
+    assert any("never treated (weaker)" in note for note in result.effect.notes)
+
+
+def test_wrong_rule_is_reported(world):
+    design = study(world, TopK(k=4, by="random"))
+    checks = {check.name: check for check in play(world, design, rule=TopK(k=4)).checks}
+    assert checks["rule reproduces the selection"].status == "failed"
+    checks = {check.name: check for check in play(world, study(world)).checks}
+    assert checks["rule reproduces the selection"].status == "passed"
+    assert len(checks) == 6
+
+
+def test_a_lasting_drift_is_seen():
+    panel = boroughs(np.random.default_rng(2), months=60, mean=40)
+    counts = panel.counts[:, :, 0].copy()
+    design = operation(panel, TopK(k=4, by="random"), "2023-07", np.random.default_rng(0))
+    steady = play(panel, design, rule=Mimic())
+    rising = np.random.default_rng(9)
+    for t in range(48, 54):
+        counts[:, t] = rising.poisson(counts[:, t] * (1 + (counts[:, :24].mean(axis=1) > 40)))
+    moved = play(
+        panel_of(counts, panel.areas, panel.cluster, panel.periods.labels),
+        design,
+        rule=TopK(k=4),
+    )
+    drift = {check.name: check.status for check in moved.checks}["replay drift"]
+    assert drift == "failed"
+    assert {c.name: c.status for c in steady.checks}["replay drift"] == "passed"
+
+
+def test_same_seed_same_answer_and_inputs_stay(world):
+    counts = world.counts.copy()
+    design = study(world, TopK(k=4, by="random"))
+    one, two = (play(world, design, rule=TopK(k=4, by="random"), seed=5) for _ in range(2))
+    assert one.draws.equals(two.draws) and one.to_frame().equals(two.to_frame())
+    assert (world.counts == counts).all()
+    other = play(world, design, rule=TopK(k=4, by="random"), seed=6)
+    assert not other.draws["change"].equals(one.draws["change"])
+
+
+def test_any_function_of_the_past_is_a_rule(world):
+    def quietest(panel, period, rng):
+        counts, _ = panel.single()
+        at = panel.periods.position(period)
+        return [
+            area
+            for c in sorted(set(panel.cluster))
+            for area in sorted(
+                (a for a in panel.areas if a.startswith(c)),
+                key=lambda a: counts[panel.areas.index(a), at - 3 : at].sum(),
+            )[:4]
+        ]
+
+    alike = boroughs(np.random.default_rng(8), spread=0.1)
+    result = play(alike, study(alike, quietest), rule=quietest)
+    assert result.regression_to_mean.ci_low > 0.05
+
+
+def test_on_off_spells_move_with_the_scene(world):
+    home = [a for a in world.areas if a.startswith("A")]
+    spells = [Spell(area=a, start=m, end=m) for a in home[:4] for m in ("2022-07", "2022-09")]
+    design = Design(spells=spells, controls=home[4:], pre_periods=3, post_periods=3)
+    result = play(world, design)
+    assert result.effect.treated_cells[0].cells == 8
+    assert np.isfinite(result.effect.p_value) and np.isfinite(result.raw.p_value)
+
+
+def test_partial_exposure_is_called_attenuated(world):
+    home = [a for a in world.areas if a.startswith("A")]
+    design = Design(
+        treated=home[:4],
+        start="2022-07-10",
+        end="2022-07-31",
+        controls=home[4:],
+        pre_periods=3,
+        post_periods=1,
+    )
+    result = play(world, design)
+    assert any(note.startswith("attenuated") for note in result.effect.notes)
+
+
+def test_missing_counts_in_the_study_are_refused(world):
+    observed = world.observed.copy()
+    at = world.periods.labels.index(START)
+    counts = world.counts.copy()
+    observed[world.positions(["A00"]), at] = False
+    counts[world.positions(["A00"]), at] = 0
+    with pytest.raises(InputError, match="counts are missing inside the study's own windows"):
+        play(replace(world, observed=observed, counts=counts), study(world))
+
+
+def test_a_design_without_controls_is_refused(world):
+    home = [a for a in world.areas if a.startswith("A")]
+    design = Design(treated=home, start=START, controls=[], pre_periods=3, post_periods=3)
+    with pytest.raises(InputError, match="no control area"):
+        play(world, design)
+
+
+def test_alternatives(world):
+    design = study(world)
+    less = play(world, design, alternative="less").effect.p_value
+    greater = play(world, design, alternative="greater").effect.p_value
+    assert less + greater >= 1.0
+    with pytest.raises(InputError, match="alternative"):
+        play(world, design, alternative="smaller")
+    with pytest.raises(InputError, match="argument 'washout'"):
+        play(world, design, washout=-1)
+
+
+def test_repr_shows_shape_and_never_rows(world):
+    result = play(world, study(world))
+    assert "scenes" in repr(result) and "A00" not in result._repr_html_()
+    assert result.to_frame()["part"].tolist() == ["effect", "raw", "regression_to_mean"]

@@ -1,0 +1,122 @@
+"""Selection rules: what they choose, and that they cannot see the future."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.replay_worlds import boroughs, panel_of
+
+from hotspot_eval.design import Design
+from hotspot_eval.errors import InputError
+from hotspot_eval.inference.replay import Mimic, Threshold, TopK
+
+RULES = [
+    TopK(k=2),
+    TopK(k=2, by="change"),
+    TopK(k=2, by="random"),
+    TopK(k=3, within="panel"),
+    Threshold(at_least=15),
+    Threshold(at_least=0.5, by="change"),
+]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(4)
+
+
+def months(n):
+    return [f"{2019 + t // 12}-{t % 12 + 1:02}" for t in range(n)]
+
+
+def test_change_score_by_hand(rng):
+    """last 9, year before 12 → prev 3: (9 − 3)/√4 = 3; last 30, prev 27: 3/√28 < 3."""
+    counts = np.ones((3, 15), dtype=int)
+    counts[0, 12:] = 3
+    counts[1] = 9
+    counts[1, 12:] = 10
+    panel = panel_of(counts, ["a", "b", "c"], ["x"] * 3, months(15))
+    assert TopK(k=1, by="change").reach(12) == 15
+    with pytest.raises(InputError, match="lies outside the panel"):
+        TopK(k=1, by="change")(panel, "2020-04", rng)
+    wide = panel_of(
+        np.column_stack([counts, counts[:, -1]]), ["a", "b", "c"], ["x"] * 3, months(16)
+    )
+    assert TopK(k=1, by="change")(wide, "2020-04", rng) == ("a",)
+    assert TopK(k=1, by="count")(wide, "2020-04", rng) == ("b",)
+    assert Threshold(at_least=3.0, by="change")(wide, "2020-04", rng) == ("a",)
+    assert Threshold(at_least=3.01, by="change")(wide, "2020-04", rng) == ()
+
+
+def test_ties_go_to_the_smaller_id(rng):
+    panel = panel_of(np.ones((4, 4), dtype=int), list("abcd"), ["x", "x", "y", "y"], months(4))
+    assert TopK(k=1)(panel, "2019-04", rng) == ("a", "c")
+    assert TopK(k=1, within="panel")(panel, "2019-04", rng) == ("a",)
+
+
+def test_rate_needs_a_base(rng):
+    with pytest.raises(InputError, match="has no offset_base"):
+        TopK(k=1, by="rate")(boroughs(rng), "2020-01", rng)
+
+
+def test_too_little_history_is_refused(rng):
+    with pytest.raises(InputError, match="reads 15 periods before the start, and the panel has 3"):
+        TopK(k=1, by="change")(boroughs(rng), "2019-04", rng)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: TopK(k=0), "argument 'k': must be at least 1"),
+        (lambda: TopK(k=1, lookback=0), "argument 'lookback': must be at least 1"),
+        (lambda: TopK(k=1, by="risk"), "'risk' is not one of the options"),
+        (lambda: TopK(k=1, within="force"), "'force' is not one of the options"),
+        (lambda: Mimic(caliper=0), "argument 'caliper': must be above 0"),
+    ],
+)
+def test_bad_options_are_refused(build, message):
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), place=st.integers(16, 40), rule=st.sampled_from(RULES))
+def test_rules_read_only_the_past(seed, place, rule):
+    rng = np.random.default_rng(seed)
+    panel = boroughs(rng, clusters=3, areas=6)
+    counts = panel.counts[:, :, 0].copy()
+    counts[:, place:] = rng.poisson(50, counts[:, place:].shape)
+    other = panel_of(counts, panel.areas, panel.cluster, panel.periods.labels)
+    period = panel.periods.labels[place]
+    assert rule(panel, period, np.random.default_rng(1)) == rule(
+        other, period, np.random.default_rng(1)
+    )
+
+
+def test_mimic_finds_the_twins(rng):
+    """Each borough holds copies of the treated areas' histories among noise far from them."""
+    base = rng.poisson(5, (8, 30))
+    base[0, 20:], base[1] = 25, 40
+    counts = np.concatenate([base, base])
+    ids = [f"{c}{i}" for c in "xy" for i in range(8)]
+    panel = panel_of(counts, ids, ["x"] * 8 + ["y"] * 8, months(30))
+    rule = Mimic().like(panel, Design(treated=["x0", "x1"], start="2020-12"))
+    assert rule(panel, "2020-12", rng) == ("x0", "x1", "y0", "y1")
+
+
+def test_mimic_leaves_a_borough_without_likenesses_alone(rng):
+    counts = rng.poisson(5, (16, 30))
+    counts[0] *= 40
+    ids = [f"{c}{i}" for c in "xy" for i in range(8)]
+    panel = panel_of(counts, ids, ["x"] * 8 + ["y"] * 8, months(30))
+    rule = Mimic(caliper=0.5).like(panel, Design(treated=["x0"], start="2020-12"))
+    assert rule(panel, "2020-12", rng) == ("x0",)
+
+
+def test_mimic_must_be_told_whom_to_imitate(rng):
+    with pytest.raises(InputError, match="does not know whom to imitate"):
+        Mimic()(boroughs(rng), "2021-01", rng)
+    with pytest.raises(InputError, match="start together"):
+        Mimic().like(boroughs(rng), Design(treated=["A00", "A01"], start=["2021-01", "2021-02"]))
