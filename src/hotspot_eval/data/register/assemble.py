@@ -13,6 +13,7 @@ from hotspot_eval.data.register.findings import findings_frame, notes
 from hotspot_eval.data.register.frames import row_values
 from hotspot_eval.data.register.geometry import BRITISH_GRID
 from hotspot_eval.data.register.model import SPELL_COLUMNS, InterventionRegister
+from hotspot_eval.data.register.places import Gazetteer
 from hotspot_eval.data.register.rows import hours_of, tally_of, totals_agree
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
@@ -20,7 +21,7 @@ from hotspot_eval.ledger import Ledger, LedgerNote
 __all__ = ["assemble"]
 
 
-def assemble(draft: Draft, areas: gpd.GeoDataFrame | None) -> InterventionRegister:
+def assemble(draft: Draft, areas: pd.DataFrame | None) -> InterventionRegister:
     """The register of a settled draft; unusable deployments are left out and counted."""
     outputs = _outputs(draft)
     frame = _frame(draft)
@@ -96,16 +97,26 @@ def _outputs(draft: Draft) -> pd.DataFrame:
 
 
 def _dose(draft: Draft) -> list[float]:
-    """Hours a day: the dose where the file has one, else the duration."""
-    name = "dose" if "dose" in draft.columns.fields else "duration"
+    """Hours a day: the dose where the file has one, else the duration, else the total shared."""
+    fields = draft.columns.fields
+    name = next((n for n in ("dose", "duration", "dose_total") if n in fields), "dose")
     cells = draft.text[name]
     clock = any(":" in cell for cell in cells)
     hours, found = hours_of(cells, rows=draft.lines, field=name, clock=clock)
     draft.findings += found
-    return [np.nan if value is None else value for value in hours]
+    if name != "dose_total":
+        return [np.nan if value is None else value for value in hours]
+    shared = []
+    for place, (total, first, last) in enumerate(zip(hours, draft.starts, draft.ends, strict=True)):
+        days = (last - first).days + 1 if first and last and last >= first else 0
+        shared.append(total / days if total is not None and days else np.nan)
+        if total is not None and not days:
+            problem = "total dose of a spell without end"
+            draft.find(place, name, problem, "flagged", cells[place], "missing")
+    return shared
 
 
-def _spells(draft: Draft, frame: pd.DataFrame, areas: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def _spells(draft: Draft, frame: pd.DataFrame, areas: pd.DataFrame | None) -> pd.DataFrame:
     """One row for each deployment and area."""
     frame = frame.assign(
         area=frame["areas"].map(lambda ids: ids or (None,)),
@@ -113,11 +124,13 @@ def _spells(draft: Draft, frame: pd.DataFrame, areas: gpd.GeoDataFrame | None) -
         place=range(len(frame)),
     )
     long = frame.explode("area", ignore_index=True).assign(share=1.0)
-    if areas is not None:
+    if isinstance(areas, gpd.GeoDataFrame):
         long = _drawn_areas(draft, long, areas)
-        if "cluster" in areas.columns:
-            home = dict(zip(areas.index.astype(str), areas["cluster"].astype(str), strict=True))
-            long["cluster"] = long["area"].map(home).fillna(long["cluster"])
+    if areas is not None:
+        home = Gazetteer.of(areas).cluster
+        long["cluster"] = [
+            home.get(area, stated) for area, stated in row_values(long, "area", "cluster")
+        ]
     return long[list(SPELL_COLUMNS)].reset_index(drop=True)
 
 
@@ -170,9 +183,7 @@ def _overlaps(draft: Draft, spells: pd.DataFrame) -> None:
                 until, by = end, line
 
 
-def _sites(
-    frame: pd.DataFrame, spells: pd.DataFrame, areas: gpd.GeoDataFrame | None
-) -> pd.DataFrame:
+def _sites(frame: pd.DataFrame, spells: pd.DataFrame, areas: pd.DataFrame | None) -> pd.DataFrame:
     def first(values: pd.Series) -> object:
         return next((value for value in values if value), None)
 
@@ -192,7 +203,7 @@ def _sites(
     drawn = frame[frame["geometry"].notna()]
     if not len(drawn):
         return sites
-    crs = BRITISH_GRID if areas is None else areas.crs
+    crs = areas.crs if isinstance(areas, gpd.GeoDataFrame) else BRITISH_GRID
     shapes = [
         shapely.union_all(drawn.loc[drawn["site"] == name, "geometry"].to_list()) for name in names
     ]

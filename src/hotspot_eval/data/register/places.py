@@ -95,18 +95,17 @@ class Gazetteer:
 
     @classmethod
     def of(cls, areas: pd.DataFrame) -> Gazetteer:
-        """From the frame that ``read_areas`` returns: indexed by area id."""
+        """From the frame that ``read_areas`` returns: indexed by area id, blanks allowed."""
         ids = area_ids(areas.index)
-        columns = {
-            field: dict(zip(ids, areas[field].astype(str), strict=True))
-            if field in areas.columns
-            else {}
-            for field in ("area_name", "cluster")
-        }
+        told: dict[str, dict[str, str]] = {"area_name": {}, "cluster": {}}
+        for field in set(told) & set(areas.columns):
+            for area, label in zip(ids, areas[field], strict=True):
+                if not pd.isna(label):
+                    told[field][area] = str(label)
         return cls(
             ids={area.casefold(): area for area in ids},
-            name=columns["area_name"],
-            cluster=columns["cluster"],
+            name=told["area_name"],
+            cluster=told["cluster"],
         )
 
     def boroughs(self, stated: str) -> list[str]:

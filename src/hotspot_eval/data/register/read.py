@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-import geopandas as gpd
+import pandas as pd
 
 from hotspot_eval.data.paths import PathLike, local_file
 from hotspot_eval.data.register.assemble import assemble
@@ -29,7 +29,7 @@ def read_register(
     *,
     columns: Mapping[str, str] | None = None,
     outputs: Sequence[str] = (),
-    areas: gpd.GeoDataFrame | None = None,
+    areas: pd.DataFrame | None = None,
     kind: Kind | None = None,
     date_order: DateOrder = "day_first",
     without_end: WithoutEnd = "auto",
@@ -47,12 +47,14 @@ def read_register(
     columns : mapping of str to str, optional
         Field → column of the file, where the names are not recognised. Fields are those of
         ``hotspot_eval.data.register.columns.ALIASES``: site, borough, kind, start, day, end, year,
-        area, area_name, duration, dose, longitude, latitude, easting, northing, radius_m.
+        area, area_name, duration, dose (hours a day), dose_total (hours of the whole spell),
+        longitude, latitude, easting, northing, radius_m.
     outputs : sequence of str
         Further columns that hold tallies; arrests, weapons found and their like are recognised.
-    areas : GeoDataFrame, optional
-        Boundaries as ``read_areas`` returns them. With them, area ids are checked, areas given by
-        name are found, boroughs take the boundaries' spelling, drawn sites get their areas.
+    areas : GeoDataFrame or DataFrame, optional
+        Boundaries as ``read_areas`` returns them; without geometry they serve to check ids. With
+        them, area ids are checked, areas given by name are found, boroughs take the boundaries'
+        spelling, drawn sites get their areas.
     kind : {"hotspot", "problem_oriented", "offender_management"}, optional
         For rows that do not say.
     date_order : {"day_first", "month_first"}

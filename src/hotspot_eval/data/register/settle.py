@@ -23,13 +23,13 @@ __all__ = ["WithoutEnd", "settle_days", "settle_places", "settle_sites"]
 WithoutEnd = Literal["auto", "one_day", "ongoing"]
 
 
-def settle_places(draft: Draft, areas: gpd.GeoDataFrame | None) -> None:
+def settle_places(draft: Draft, areas: pd.DataFrame | None) -> None:
     """Areas, boroughs and geometry of every deployment, held against the boundaries."""
     gazetteer = None if areas is None else Gazetteer.of(areas)
     frame = pd.DataFrame(draft.text, index=draft.lines, dtype=object)
     ids, boroughs, findings = settle_areas(frame, gazetteer)
     draft.findings += findings
-    target = BRITISH_GRID if areas is None else areas.crs
+    target = areas.crs if isinstance(areas, gpd.GeoDataFrame) else BRITISH_GRID
     shapes, wanting = site_geometry(
         frame, draft.shapes, lines=draft.lines, crs=draft.crs, target=target
     )
