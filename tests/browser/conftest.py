@@ -57,7 +57,7 @@ def write_study(root: Path) -> report.StudyRecord:
         study="may_2020",
         site="../x",
         title="Merton & Sutton",
-        reason="InputError: /home/ann/data/register.csv, column 'start': cannot be read as a date "
+        reason="InputError: /srv/ann/data/register.csv, column 'start': cannot be read as a date "
         "(3: 31/02/2020, n/a, soon). Write dates as 2020-05-04.",
     )
     study = report.StudyRecord(

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
@@ -34,6 +34,7 @@ Cell = str | int | float | bool | None
 EffectRole = Literal[
     "primary", "secondary", "displacement", "regression_to_mean", "robustness", "output"
 ]
+_VALUE = re.compile(r"\{value(?::([^{}]*))?\}")
 _FLOATS = tuple(f.name for f in fields(Effect) if f.type == "float")
 
 
@@ -149,7 +150,8 @@ class Fact:
     name : str
     value : str, number, bool or None
     sentence : str
-        May hold ``{value}``, where the value is put as it may be shown.
+        May hold ``{value}``, where the value is put as it may be shown; ``{value:.3f}`` says how
+        a number is written.
     count : bool
         Whether the value is a count of events or people, to be protected on publication.
     """
@@ -161,15 +163,20 @@ class Fact:
     part: str = ""
 
     def __post_init__(self) -> None:
-        written = re.search(r"\d", self.sentence.replace("{value}", ""))
-        if self.count and self.sentence and (written or "{value}" not in self.sentence):
-            raise InputError(
-                Problem(
-                    where=f"fact '{self.name}'",
-                    what="is a count whose sentence writes out numbers",
-                    advice="Write {value} where the count goes, and no other number.",
-                )
-            )
+        problem = _sentence_problem(self)
+        if problem is not None:
+            raise InputError(problem)
+
+    def told(self, written: Callable[[Cell], str]) -> str:
+        """The sentence with its value; ``written`` says how a value without a format looks."""
+
+        def put(found: re.Match[str]) -> str:
+            spec, value = found.group(1), self.value
+            if spec and isinstance(value, int | float) and not isinstance(value, bool):
+                return format(value, spec).replace("-", "−")
+            return written(value)
+
+        return _VALUE.sub(put, self.sentence)
 
     def disclosed(self, rule: Disclosure) -> Self:
         """The value rounded or suppressed, if it is a count."""
@@ -342,6 +349,21 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_encoded(item) for item in value]
     return as_cell(value)
+
+
+def _sentence_problem(fact: Fact) -> Problem | None:
+    where, rest = f"fact '{fact.name}'", _VALUE.sub("", fact.sentence)
+    if fact.count and fact.sentence and (re.search(r"\d", rest) or rest == fact.sentence):
+        return Problem(
+            where=where,
+            what="is a count whose sentence writes out numbers",
+            advice="Write {value} where the count goes, and no other number.",
+        )
+    try:
+        fact.told(str)
+    except ValueError as error:
+        return Problem(where=where, what=f"has a sentence whose format cannot be used ({error})")
+    return None
 
 
 def _number(value: object) -> float:

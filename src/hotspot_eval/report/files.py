@@ -42,7 +42,7 @@ def hide_paths(text: str) -> str:
 
     Examples
     --------
-    >>> hide_paths("cannot read '/home/ann/data/register.csv': no column and/or row")
+    >>> hide_paths("cannot read '/srv/ann/data/register.csv': no column and/or row")
     "cannot read 'register.csv': no column and/or row"
     """
     return _FOLDERS.sub("", text)

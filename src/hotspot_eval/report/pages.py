@@ -109,6 +109,7 @@ def write_index(study: StudyRecord, out: str | Path) -> Path:
         threshold=rule.threshold,
         base=rule.base,
         forest=_forest(study, where),
+        synthesis_href=_present(where, "synthesis/index.html"),
         synthesis_lines=[e for e in effects if e.role == "primary"] or effects[:1],
         effects=_by_role(effects),
         downloads=[(path.name, f"{path.stem.capitalize()} of all sites (CSV)") for path in written],
@@ -116,6 +117,10 @@ def write_index(study: StudyRecord, out: str | Path) -> Path:
         acknowledgements=_acknowledgements(study),
     )  # fmt: skip
     return _page(where, html)
+
+
+def _present(where: Path, href: str) -> str:
+    return href if (where / href).is_file() else ""
 
 
 def _page(where: Path, html: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,18 @@ class Part:
             self.effect(
                 effect, role=role, outcome=outcome, label=f"{label}: {name}" if label else name
             )
+
+    def by_outcome(self, effects: Mapping[str, Effect], *, role: EffectRole) -> None:
+        """One effect for each outcome."""
+        for outcome, effect in effects.items():
+            self.effect(effect, role=role, outcome=outcome)
+
+    def by_outcome(
+        self, effects: Mapping[str, Effect], *, role: EffectRole, label: str = ""
+    ) -> None:
+        """One effect for each outcome, of the same role and label."""
+        for outcome, effect in effects.items():
+            self.effect(effect, role=role, outcome=outcome, label=label)
 
     def check(self, check: Check) -> None:
         """One check, with its evidence."""

@@ -167,8 +167,7 @@ def check_line(check: ReportedCheck) -> str:
 
 def fact_line(fact: Fact) -> str:
     """The fact's sentence with its value, or name and value."""
-    shown = number(fact.value)
-    return fact.sentence.replace("{value}", shown) if fact.sentence else f"{fact.name}: {shown}"
+    return fact.told(number) if fact.sentence else f"{fact.name}: {number(fact.value)}"
 
 
 def study_line(study: StudyRecord) -> str:

@@ -47,16 +47,17 @@ def role_map(areas: Any, roles: pd.DataFrame, *, note: str = "") -> Figure:
     areas : GeoDataFrame
         Indexed by area id.
     roles : DataFrame
-        Of :func:`role_frame`: area, role. Areas it does not name are drawn as not used.
+        Of :func:`role_frame`: area, role. Areas it does not name are drawn as not used; areas
+        without a boundary are not drawn, and counted below the map.
     note : str
         Counts and period.
 
     Raises
     ------
     InputError
-        If areas with a role have no boundary, or a role is unknown.
+        If no area has a boundary, or a role is unknown.
     """
-    given = _aligned(areas, roles, "role")
+    given, outside = _aligned(areas, roles, "role")
     unknown = sorted(set(given.dropna()) - set(get_args(Role)))
     if unknown:
         raise InputError(Problem(where="role_map", what="has unknown roles", examples=unknown))
@@ -71,7 +72,7 @@ def role_map(areas: Any, roles: pd.DataFrame, *, note: str = "") -> Figure:
         label = f"{_NAMES[role]} ({len(chosen):,})"
         patches.append(_patch(face, HATCHES[role], label))
     figure.legend(handles=patches[::-1], loc="outside upper left", ncols=4)
-    footnote(figure, note)
+    footnote(figure, _notes(note, outside))
     return figure
 
 
@@ -87,17 +88,23 @@ def count_map(
         Indexed by area id.
     values : DataFrame
         Columns ``area`` and ``value``; protected if it is for publication. Areas that are absent
-        or missing are hatched: missing is not zero.
+        or missing are hatched: missing is not zero. Areas without a boundary are counted below.
     value, label : str
         The column, and what it measures.
     classes : int
         Number of classes, 2 to 5.
     note : str
         Counts and period.
+
+    Raises
+    ------
+    InputError
+        If no area has a boundary, or no value is known.
     """
     if not 2 <= classes <= len(SEQUENTIAL):
         raise InputError(Problem(where="argument 'classes'", what=f"must be 2 to 5, not {classes}"))
-    given = _aligned(areas, values, value).astype(float)
+    given, outside = _aligned(areas, values, value)
+    given = given.astype(float)
     known = given.dropna().to_numpy()
     if not len(known):
         raise InputError(Problem(where="count_map", what="has no value to draw"))
@@ -117,25 +124,30 @@ def count_map(
         name = f"Not shown or missing ({len(absent):,})"
         patches.append(_patch(_MISSING, "////", name))
     figure.legend(handles=patches, loc="outside upper left", ncols=3, title=label, alignment="left")
-    footnote(figure, note)
+    footnote(figure, _notes(note, outside))
     return figure
 
 
-def _aligned(areas: Any, frame: pd.DataFrame, column: str) -> pd.Series:
+def _aligned(areas: Any, frame: pd.DataFrame, column: str) -> tuple[pd.Series, str]:
+    """The column in the order of the boundaries, and how many rows lie outside the map."""
     ids = frame["area"].astype(str)
-    known = set(areas.index.astype(str))
-    strangers = [area for area in ids if area not in known]
-    if strangers:
+    known = areas.index.astype(str)
+    strangers = ids[~ids.isin(known)]
+    if len(strangers) == len(ids):
         raise InputError(
             Problem(
                 where="map",
                 what="areas have no boundary",
-                examples=strangers,
+                examples=list(strangers),
                 advice="Give boundaries indexed by area id, of the same year.",
             )
         )
-    series = pd.Series(frame[column].to_numpy(), index=ids)
-    return series.reindex(areas.index.astype(str))
+    series = pd.Series(frame[column].to_numpy(), index=ids).reindex(known)
+    return series, f"{len(strangers):,} areas lie outside this map" if len(strangers) else ""
+
+
+def _notes(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _canvas(areas: Any) -> tuple[Figure, Axes]:
