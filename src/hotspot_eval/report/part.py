@@ -111,11 +111,6 @@ class Part:
                 effect, role=role, outcome=outcome, label=f"{label}: {name}" if label else name
             )
 
-    def by_outcome(self, effects: Mapping[str, Effect], *, role: EffectRole) -> None:
-        """One effect for each outcome."""
-        for outcome, effect in effects.items():
-            self.effect(effect, role=role, outcome=outcome)
-
     def by_outcome(
         self, effects: Mapping[str, Effect], *, role: EffectRole, label: str = ""
     ) -> None:
