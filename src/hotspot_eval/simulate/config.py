@@ -80,6 +80,11 @@ class Lockdown:
         First and last day.
     depth : float
         Share of incidents that do not happen, in [0, 1).
+
+    Examples
+    --------
+    >>> Lockdown(start="2020-03-23", end="2020-05-10", depth=0.4).depth
+    0.4
     """
 
     start: PeriodLike = "2020-03-23"
@@ -273,6 +278,11 @@ class RecordingBreak:
         First day of the new practice.
     factor : float
         Recorded after, over recorded before; 0 to 20.
+
+    Examples
+    --------
+    >>> RecordingBreak(outcome="violence", start="2021-03-01", factor=1.1).factor
+    1.1
     """
 
     outcome: str
@@ -299,6 +309,11 @@ class Recording:
         Months without any record.
     breaks : tuple of RecordingBreak
         Level shifts; they are part of the counterfactual too.
+
+    Examples
+    --------
+    >>> Recording(snap_point_m=80, missing_months=["2021-03", "2020-11"]).missing_months
+    ('2020-11', '2021-03')
     """
 
     snap_point_m: float = 0.0

@@ -69,6 +69,14 @@ class Truth:
         (where it went, if displaced).
     missing_months : tuple of str
         Months that the published records leave out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hotspot_eval.simulate import Operation, simulate
+    >>> truth = simulate(rng=np.random.default_rng(1), operation=Operation(k=3)).truth
+    >>> bool((truth.observed == truth.counterfactual - truth.prevented + truth.displaced).all())
+    True
     """
 
     areas: tuple[str, ...]
