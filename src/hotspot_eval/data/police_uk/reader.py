@@ -1,0 +1,351 @@
+"""From street files, however packed, to incidents with their ledger and audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from hotspot_eval.data.engine import Engine, Limits, literal, plain_name
+from hotspot_eval.data.incidents import Incidents
+from hotspot_eval.data.paths import PathLike
+from hotspot_eval.data.police_uk.batches import SameMonth, deliveries, settle
+from hotspot_eval.data.police_uk.coverage import coverage_checks, coverage_frame
+from hotspot_eval.data.police_uk.scan import (
+    CELLS,
+    POINTS,
+    ROWS,
+    Shape,
+    fill,
+    look_again,
+    prepare_table,
+)
+from hotspot_eval.data.police_uk.sources import Source, find_sources
+from hotspot_eval.data.police_uk.unpack import checksum, in_batches
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.ledger import Ledger, LedgerNote
+from hotspot_eval.periods import PeriodLike
+
+__all__ = ["read_police_uk"]
+
+_ROWS_IN_MEMORY = 1_500_000
+
+
+def read_police_uk(
+    paths: PathLike | Iterable[PathLike],
+    crime_types: Iterable[str] | None = None,
+    *,
+    same_month: SameMonth = "refuse",
+    start: PeriodLike | None = None,
+    end: PeriodLike | None = None,
+    partial_below: float = 0.5,
+    limits: Limits | None = None,
+) -> Incidents:
+    r"""Read data.police.uk street files: any forces and months, mixed and however packed.
+
+    The files are scanned once into counts by force, month, LSOA and crime type; rows are never
+    held. Rows are not de-duplicated: anti-social behaviour has no Crime ID, so equal rows are
+    real repeats.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        ``.csv``, ``.csv.gz``, the downloaded ``.zip``, or folders that hold them at any depth.
+    crime_types : iterable of str, optional
+        Keep these crime types, as data.police.uk spells them; the audit sees all rows.
+    same_month : {"refuse", "newest", "parts"}
+        When files tell the same force and month differently: refuse, take the latest snapshot, or
+        add them up as parts of one delivery. A file told twice alike counts once in any case.
+    start, end : month, optional
+        What was asked for, so that months missing at the edges are seen too.
+    partial_below : float
+        A month with fewer rows than this share of its own history is called partial.
+    limits : Limits, optional
+        Bounds on memory, threads and unpacking.
+
+    Returns
+    -------
+    Incidents
+        With ``.panel(…)``, ``.frame``, ``.coverage``, ``.checks``, ``.files`` and ``.ledger``.
+
+    Raises
+    ------
+    InputError
+        Every file that is damaged, half written, of another kind or encoding; archives that are
+        not to be trusted; months that are told twice; crime types that do not occur.
+
+    Notes
+    -----
+    Two deliveries are alike when they hold the same rows in any order: same Crime ID, place, LSOA
+    and type. The last outcome category, which every snapshot revises, does not enter a panel and
+    does not make them differ. Deliveries without any Crime ID are copies only if their file names
+    agree as well.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> head = ("Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,"
+    ...         "LSOA name,Crime type,Last outcome category,Context")
+    >>> row = (",2022-02,Northumbria Police,Northumbria Police,-1.7,54.9,On or near High Street,"
+    ...        "E01020635,County Durham 001B,Anti-social behaviour,,")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "2022-02-northumbria-street.csv")
+    ...     _ = file.write_text("\n".join([head, row, row, ""]))
+    ...     incidents = read_police_uk(folder)
+    >>> incidents
+    Incidents from 1 file: 2 of 2 rows, 1 force, 2022-02 to 2022-02, monthly
+    """
+    bounds = limits or Limits()
+    sources, others = find_sources(paths, bounds)
+    _refuse(plain_name(sorted({s.path for s in sources if s.kind == "csv"})))
+    engine = Engine([s.path for s in sources if s.kind == "csv"], limits=bounds)
+    unfinished = _scan(engine, CELLS, sources, bounds)
+    found = deliveries(engine, sources)
+    _refuse(_nothing(found))
+    found["fate"] = settle(found, sources, same_month)
+    kept = found[found["fate"] == "kept"]
+    _keep(engine, kept)
+    wanted = _wanted(engine, crime_types)
+    coverage = coverage_frame(
+        kept.groupby(["force", "month"])["rows"].sum(),
+        start=start,
+        end=end,
+        partial_below=partial_below,
+    )
+    ledger = _ledger(found, sources, others, unfinished)
+    return Incidents(
+        engine=engine,
+        resolution="month",
+        ledger=ledger if wanted is None else _ledger_of_types(ledger, engine, wanted),
+        coverage=coverage,
+        checks=coverage_checks(coverage),
+        covered=_covered(coverage),
+        crime_types=wanted,
+        load_files=partial(_files_frame, sources, found),
+        load_points=partial(_points, engine, sources, bounds),
+        load_rows=partial(_rows, engine, sources, bounds, wanted),
+    )
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    listed = tuple(problems)
+    if listed:
+        raise InputError(*listed)
+
+
+def _nothing(found: pd.DataFrame) -> list[Problem]:
+    return [Problem(where="argument 'paths'", what="the files hold no row")] * found.empty
+
+
+def _scan(engine: Engine, shape: Shape, sources: list[Source], limits: Limits) -> list[str]:
+    """Fill the shape's table; names of files whose last line does not end."""
+    prepare_table(engine, shape)
+    unfinished: list[str] = []
+    problems: list[Problem] = []
+    for batch in in_batches(sources, engine, limits):
+        try:
+            fill(engine, shape, batch)
+            if shape is CELLS:
+                problems.extend(look_again(engine, batch))
+                unfinished.extend(file.source.name for file in batch if not file.ends_whole)
+            engine.relieve(shape.table, above=_ROWS_IN_MEMORY)
+        except InputError as error:
+            problems.extend(error.problems)
+    _refuse(problems)
+    engine.gather(shape.table)
+    return unfinished
+
+
+def _covered(coverage: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
+    months = coverage["month"].to_numpy().astype("datetime64[M]")
+    return months.min().astype("datetime64[D]"), (months.max() + 1).astype("datetime64[D]")
+
+
+def _keep(engine: Engine, kept: pd.DataFrame) -> None:
+    """Leave the deliveries that count, with the day their month begins."""
+    engine.run(
+        """CREATE OR REPLACE TABLE kept AS
+        SELECT file::USMALLINT AS file, force, month, (month || '-01')::DATE AS day FROM rows""",
+        rows=kept[["file", "force", "month"]],
+    )
+
+
+def _wanted(engine: Engine, crime_types: Iterable[str] | None) -> tuple[str, ...] | None:
+    if crime_types is None:
+        return None
+    asked = [crime_types] if isinstance(crime_types, str) else list(crime_types)
+    there = engine.ask("SELECT DISTINCT crime_type AS t FROM all_cells ORDER BY t")["t"].tolist()
+    absent = [name for name in asked if name not in there]
+    if absent or not asked:
+        raise InputError(
+            Problem(
+                where="argument 'crime_types'",
+                what="do not occur in the files" if absent else "names no crime type",
+                examples=absent,
+                advice=f"They hold {', '.join(there)}.",
+            )
+        )
+    return tuple(sorted(set(asked)))
+
+
+def _ledger(
+    found: pd.DataFrame, sources: Sequence[Source], others: list[str], unfinished: list[str]
+) -> Ledger:
+    fate = found.groupby("fate")["rows"].sum()
+    kept = found[found["fate"] == "kept"]
+    used = _names_of(kept, sources)
+    idle = [source.name for source in sources if source.name not in set(used)]
+    gone = {
+        name: tuple(dict.fromkeys(_names_of(found[found["fate"] == name], sources)))
+        for name in ("copy", "superseded")
+    }
+    return (
+        Ledger()
+        .step(
+            "find street files",
+            unit="files",
+            rows_in=len(sources) + len(others),
+            rows_out=len(set(used)),
+            left_out=[
+                LedgerNote(
+                    reason="outcomes or stop and search, not street files",
+                    rows=len(others),
+                    examples=tuple(others),
+                ),
+                LedgerNote(
+                    reason="nothing in them counts: no rows, or copies",
+                    rows=len(idle),
+                    examples=tuple(idle),
+                ),
+            ],
+            remarks=[
+                LedgerNote(
+                    reason="last line does not end: perhaps cut short",
+                    rows=len(unfinished),
+                    examples=tuple(unfinished),
+                )
+            ],
+        )
+        .step(
+            "read street files",
+            rows_in=int(found["rows"].sum()),
+            rows_out=int(kept["rows"].sum()),
+            left_out=[
+                LedgerNote(
+                    reason="copy of a force and month already read",
+                    rows=int(fate.get("copy", 0)),
+                    examples=gone["copy"],
+                ),
+                LedgerNote(
+                    reason="superseded by a newer snapshot of the force and month",
+                    rows=int(fate.get("superseded", 0)),
+                    examples=gone["superseded"],
+                ),
+            ],
+            remarks=[
+                LedgerNote(
+                    reason="no Crime ID: kept, never taken for repeats",
+                    rows=int((kept["rows"] - kept["ids"]).sum()),
+                ),
+                LedgerNote(reason="no LSOA code", rows=int(kept["without_code"].sum())),
+                LedgerNote(
+                    reason="no coordinates", rows=int((kept["rows"] - kept["located"]).sum())
+                ),
+                LedgerNote(
+                    reason="coordinates outside the United Kingdom, not used as points",
+                    rows=int(kept["odd"].sum()),
+                ),
+            ],
+        )
+    )
+
+
+def _names_of(found: pd.DataFrame, sources: Sequence[Source]) -> list[str]:
+    """Name of the file of each delivery."""
+    return [sources[int(number)].name for number in found["file"]]
+
+
+def _ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) -> Ledger:
+    rows = engine.ask(
+        "SELECT crime_type AS t, sum(n) AS n FROM all_cells JOIN kept USING (file, force, month) "
+        "GROUP BY t"
+    ).set_index("t")["n"]
+    kept = int(rows.reindex(list(wanted)).fillna(0).sum())
+    return ledger.step(
+        "crime types asked for",
+        rows_in=int(rows.sum()),
+        rows_out=kept,
+        left_out=[LedgerNote(reason="other crime types", rows=int(rows.sum()) - kept)],
+    )
+
+
+def _files_frame(sources: Sequence[Source], found: pd.DataFrame) -> pd.DataFrame:
+    _refuse_changed(sources)
+    by_file = found.groupby("file")
+    kept = found[found["fate"] == "kept"].groupby("file")["rows"].sum()
+    table = pd.DataFrame(
+        {
+            "file": [source.path.name for source in sources],
+            "member": [source.member for source in sources],
+            "bytes": [source.size for source in sources],
+            "sha256": [checksum(source) for source in sources],
+            "snapshot": [source.snapshot for source in sources],
+        }
+    )
+    table["forces"] = by_file["force"].agg(lambda names: ", ".join(sorted(set(names))))
+    table["first_month"] = by_file["month"].min()
+    table["last_month"] = by_file["month"].max()
+    table["rows"] = by_file["rows"].sum()
+    table["rows_used"] = kept
+    counts = ["rows", "rows_used"]
+    table[counts] = table[counts].fillna(0).astype("int64")
+    return table
+
+
+def _refuse_changed(sources: Sequence[Source]) -> None:
+    """Refuse files that are no longer what was read."""
+    changed = sorted(
+        {
+            source.path.name
+            for source in sources
+            if not source.path.is_file() or source.path.stat().st_mtime_ns != source.modified_ns
+        }
+    )
+    if changed:
+        raise InputError(
+            Problem(
+                where="argument 'paths'",
+                what="files have changed or gone since they were read",
+                examples=changed,
+                advice="Read them again.",
+            )
+        )
+
+
+def _points(engine: Engine, sources: list[Source], limits: Limits) -> None:
+    """Counts by snap point, by a second scan the first time they are needed."""
+    if not engine.has("all_points"):
+        _refuse_changed(sources)
+        _scan(engine, POINTS, sources, limits)
+
+
+def _rows(
+    engine: Engine, sources: list[Source], limits: Limits, wanted: tuple[str, ...] | None
+) -> pd.DataFrame:
+    _refuse_changed(sources)
+    _scan(engine, ROWS, sources, limits)
+    only = "true"
+    if wanted is not None:
+        only = f"crime_type IN ({', '.join(literal(name) for name in wanted)})"
+    try:
+        frame = engine.ask(
+            f"""SELECT month, force, crime_type, code AS lsoa_code, longitude, latitude, crime_id,
+            location, last_outcome, file FROM all_rows JOIN kept USING (file, force, month)
+            WHERE {only} ORDER BY ALL"""
+        )
+    finally:
+        engine.drop("rows")
+    frame["file"] = frame["file"].map(lambda number: sources[number].name).astype("category")
+    return frame
