@@ -35,7 +35,7 @@ class Partition:
         whose zone does), ``share_treated`` (share of the area inside any site, the dilution) and
         ``share_zone`` (share of the area inside the zone that gives it its role and all nearer).
     overlaps : DataFrame
-        One row for each area and site that covers at least ``tolerance`` of it: area, site, share.
+        One row for each area and site that meet by ``tolerance``: area, site, share of the area.
     rings_m : tuple of float
         Outer radii of the rings, in metres from the edge of the sites.
     checks : tuple of Check
@@ -109,7 +109,7 @@ def partition(
     rings_m: Sequence[float] = (),
     donut_m: float = 0.0,
     radius_m: float | None = None,
-    tolerance: float = 0.01,
+    tolerance: float = 0.05,
     snap_m: float = 100.0,
 ) -> Partition:
     r"""Give every area one role by where the sites lie.
@@ -130,7 +130,8 @@ def partition(
     radius_m : float, optional
         Reach of sites given as points, where the sites have no column ``radius_m``.
     tolerance : float
-        Share of an area below which being touched by a site or zone does not count, in [0, 1).
+        Share of the smaller of area and site (or zone) below which their meeting does not count,
+        in [0, 1): neither a sliver of an area nor a sliver of a site makes an area treated.
     snap_m : float
         Error of published locations in metres: anonymised points stand for eight addresses or
         more. Sites of a smaller equivalent radius and narrower rings are warned about.
@@ -138,7 +139,7 @@ def partition(
     Returns
     -------
     Partition
-        The roles are disjoint; an area takes the nearest zone that covers ``tolerance`` of it.
+        The roles are disjoint; an area takes the nearest zone that it meets by ``tolerance``.
 
     Raises
     ------
@@ -148,16 +149,16 @@ def partition(
 
     Notes
     -----
-    With :math:`S` the union of the sites and :math:`B_r` the points within :math:`r` metres of it,
-    area :math:`a` is *site* if :math:`|a \cap S| / |a| \ge` tolerance, else *ring k* for the
-    smallest :math:`k` with :math:`|a \cap B_{r_k}| / |a| \ge` tolerance, else *donut*, else
-    *remainder*. ``share_treated`` is :math:`|a \cap S| / |a|`: an effect :math:`e` inside the
-    site shows as about ``share_treated`` :math:`\cdot e` in the area if crime is even.
+    With :math:`B_r(s)` the points within :math:`r` metres of site :math:`s`, area :math:`a` is
+    *site* if :math:`|a \cap s| \ge` tolerance :math:`\cdot \min(|a|, |s|)` for a site, else *ring
+    k* for the smallest :math:`k` for which the same holds of :math:`B_{r_k}(s)`, else *donut*,
+    else *remainder*. ``share_treated`` is :math:`|a \cap \bigcup s| / |a|`: an effect :math:`e`
+    inside the sites shows as about ``share_treated`` :math:`\cdot e` in the area if crime is even.
 
     Examples
     --------
     >>> import geopandas as gpd
-    >>> from shapely.geometry import Point, box
+    >>> from shapely.geometry import box
     >>> areas = gpd.GeoDataFrame({"area": ["A", "B", "C"]}, crs=27700,
     ...     geometry=[box(i * 1000, 0, (i + 1) * 1000, 1000) for i in range(3)]).set_index("area")
     >>> sites = gpd.GeoDataFrame({"site": ["s"]}, geometry=[box(0, 0, 500, 1000)], crs=27700)
@@ -176,7 +177,8 @@ def partition(
     pairs = _pair_shares(polygons, shapes.geometry.array)
     union = shapely.union_all(np.asarray(shapes.geometry.array))
     treated = _cover(polygons, union)
-    if not (treated >= least).any():
+    kept = pairs[pairs["part"] >= least]
+    if not len(kept):
         raise InputError(
             Problem(
                 where="argument 'sites'",
@@ -184,12 +186,11 @@ def partition(
                 advice="Check the reference systems of both.",
             )
         )
-    role, zone = _roles(polygons, union, treated, radii, donut_m, least)
+    role, zone = _roles(polygons, shapes, kept, treated, radii, donut_m, least)
     site = _site_of(polygons, shapes, role, pairs)
     roles = pd.DataFrame(
         {"area": ids, "role": role, "site": site, "share_treated": treated, "share_zone": zone}
     )
-    kept = pairs[pairs["share"] >= least]
     overlaps = pd.DataFrame(
         {
             "area": ids[kept["place"]],
@@ -207,7 +208,7 @@ def partition(
 
 
 def site_shares(
-    areas: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, *, tolerance: float = 0.01
+    areas: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, *, tolerance: float = 0.05
 ) -> pd.DataFrame:
     """Areas that each site covers: one row for each pair, with ``share`` of the area covered.
 
@@ -220,7 +221,7 @@ def site_shares(
     shapes, _ = _site_shapes(areas, sites, None)
     ids = np.array(area_ids(areas.index), dtype=object)
     pairs = _pair_shares(np.asarray(areas.geometry.array), shapes.geometry.array)
-    pairs = pairs[pairs["share"] >= tolerance]
+    pairs = pairs[pairs["part"] >= max(tolerance, _SLIVER)]
     frame = pd.DataFrame(
         {
             "site": shapes["site"].to_numpy()[pairs["shape"]],
@@ -363,14 +364,16 @@ def _united(areas: gpd.GeoDataFrame, sites: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _pair_shares(polygons: NDArray[Any], shapes: Any) -> pd.DataFrame:
-    """Share of each area inside each site that touches it: columns place, shape, share."""
+    """Each area and shape that meet: place, shape, share of the area, part of the smaller one."""
     outlines = np.asarray(shapes)
     shape, place = shapely.STRtree(polygons).query(outlines, predicate="intersects")
     common = shapely.area(shapely.intersection(polygons[place], outlines[shape]))
-    share = np.minimum(common / shapely.area(polygons[place]), 1.0)
+    own, whole = shapely.area(polygons[place]), shapely.area(outlines[shape])
+    share = np.minimum(common / own, 1.0)
     share = np.where(share > 1 - 1e-12, 1.0, share)
-    frame = pd.DataFrame({"place": place, "shape": shape, "share": share})
-    return frame[frame["share"] > _SLIVER].sort_values(["place", "shape"], ignore_index=True)
+    part = common / np.minimum(own, whole)
+    frame = pd.DataFrame({"place": place, "shape": shape, "share": share, "part": part})
+    return frame[frame["part"] > _SLIVER].sort_values(["place", "shape"], ignore_index=True)
 
 
 def _cover(polygons: NDArray[Any], zone: Any) -> NDArray[np.float64]:
@@ -385,21 +388,29 @@ def _cover(polygons: NDArray[Any], zone: Any) -> NDArray[np.float64]:
 
 def _roles(
     polygons: NDArray[Any],
-    union: Any,
+    shapes: gpd.GeoDataFrame,
+    inside: pd.DataFrame,
     treated: NDArray[np.float64],
     radii: tuple[float, ...],
     donut_m: float,
     least: float,
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    role = np.where(treated >= least, "site", "remainder").astype(object)
-    zone = np.where(role == "site", treated, 0.0)
+    role = np.full(len(polygons), "remainder", dtype=object)
+    zone = np.zeros(len(polygons))
+    role[inside["place"]] = "site"
+    zone[inside["place"]] = treated[inside["place"]]
     outer = [(f"ring {k}", radius) for k, radius in enumerate(radii, 1)]
     if donut_m:
         outer.append(("donut", (radii[-1] if radii else 0.0) + donut_m))
     for name, radius in outer:
-        covered = _cover(polygons, shapely.buffer(union, radius, quad_segs=16))
-        new = (role == "remainder") & (covered >= least)
-        role[new], zone[new] = name, covered[new]
+        wide = shapely.buffer(np.asarray(shapes.geometry.array), radius, quad_segs=16)
+        pairs = _pair_shares(polygons, wide)
+        near = np.zeros(len(polygons), dtype=bool)
+        near[pairs.loc[pairs["part"] >= least, "place"]] = True
+        near &= role == "remainder"
+        if near.any():
+            role[near] = name
+            zone[near] = _cover(polygons[near], shapely.union_all(wide))
     return role, zone
 
 
@@ -488,7 +499,7 @@ def _book(
     least: float,
     remarks: Sequence[LedgerNote],
 ) -> Ledger:
-    tiny = ids[np.unique(pairs.loc[pairs["share"] < least, "place"])]
+    tiny = ids[np.unique(pairs.loc[pairs["part"] < least, "place"])]
     counts = roles["role"].value_counts()
     return Ledger().step(
         "partition",
@@ -501,7 +512,7 @@ def _book(
                 for name in sorted(counts.index)
             ),
             LedgerNote(
-                reason=f"touched by a site by less than {least:g} of the area, not counted",
+                reason=f"touched by a site by less than {least:g}, not counted",
                 rows=len(tiny),
                 examples=tuple(tiny),
             ),

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from hotspot_eval.data.partition import site_shares
 from hotspot_eval.data.register.draft import Draft
 from hotspot_eval.data.register.findings import findings_frame, notes
 from hotspot_eval.data.register.frames import row_values
@@ -117,47 +116,22 @@ def _dose(draft: Draft) -> list[float]:
 
 
 def _spells(draft: Draft, frame: pd.DataFrame, areas: pd.DataFrame | None) -> pd.DataFrame:
-    """One row for each deployment and area."""
-    frame = frame.assign(
-        area=frame["areas"].map(lambda ids: ids or (None,)),
-        cluster=frame["borough"],
-        place=range(len(frame)),
-    )
-    long = frame.explode("area", ignore_index=True).assign(share=1.0)
-    if isinstance(areas, gpd.GeoDataFrame):
-        long = _drawn_areas(draft, long, areas)
-    if areas is not None:
-        home = Gazetteer.of(areas).cluster
-        long["cluster"] = [
-            home.get(area, stated) for area, stated in row_values(long, "area", "cluster")
-        ]
-    return long[list(SPELL_COLUMNS)].reset_index(drop=True)
-
-
-def _drawn_areas(draft: Draft, long: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Areas and shares of the deployments that are drawn and name no area; shares of the others."""
-    drawn = long.drop_duplicates("place")
-    drawn = drawn[drawn["geometry"].notna()]
-    if not len(drawn):
-        return long
-    shapes = gpd.GeoDataFrame(
-        {"site": drawn["place"].astype(str)}, geometry=list(drawn["geometry"]), crs=areas.crs
-    )
-    shares = site_shares(areas, shapes).assign(place=lambda f: f["site"].astype(int))
-    shares = shares[["place", "area", "share"]]
-    open_ = long["geometry"].notna() & long["area"].isna()
-    found = long[open_].drop(columns=["area", "share"]).merge(shares, on="place")
-    for place in sorted(set(long.loc[open_, "place"]) - set(found["place"])):
-        draft.find(
-            place, "geometry", "site lies outside the boundaries", "unusable", draft.sites[place]
+    """One row for each deployment and area; shares as drawn, 1 where nothing is drawn."""
+    home = {} if areas is None else Gazetteer.of(areas).cluster
+    columns = ("row", "site", "borough", "kind", "start", "end", "dose")
+    records = [
+        (*record, home.get(area or "", record[2]), area, shares.get(area or "", 1.0))
+        for record, inside, shares in zip(
+            row_values(frame, *columns), draft.areas, draft.shares, strict=True
         )
-    named = long[~open_].drop(columns="share").merge(shares, on=["place", "area"], how="left")
-    missed = named[named["geometry"].notna() & named["share"].isna()]
-    for place, area in row_values(missed, "place", "area"):
-        problem = "area is not touched by the site as drawn"
-        draft.find(place, "area", problem, "flagged", area, area)
-    parts = [part for part in (named.assign(share=named["share"].fillna(1.0)), found) if len(part)]
-    return pd.concat(parts).sort_values(["place", "area"], ignore_index=True)
+        for area in inside or (None,)
+    ]
+    spells = pd.DataFrame(records, columns=[*columns, "cluster", "area", "share"])
+    for name in ("start", "end"):
+        spells[name] = pd.to_datetime(spells[name])
+    for name in ("site", "borough", "kind", "cluster", "area"):
+        spells[name] = spells[name].astype(object).where(spells[name].notna(), None)
+    return spells[list(SPELL_COLUMNS)]
 
 
 def _overlaps(draft: Draft, spells: pd.DataFrame) -> None:

@@ -36,6 +36,7 @@ class Draft:
     findings: list[Finding]
     remarks: list[LedgerNote] = field(default_factory=list)
     areas: list[tuple[str, ...]] = field(default_factory=list)
+    shares: list[dict[str, float]] = field(default_factory=list)
     boroughs: list[str] = field(default_factory=list)
     drawn: list[BaseGeometry | None] = field(default_factory=list)
     starts: list[dt.date | None] = field(default_factory=list)

@@ -17,7 +17,7 @@ _TOTAL = re.compile(
 _BLANK = ("", "-", "–", "—", "n/a", "na", "none", "null", "nil", "nan", "tbc", "unknown")
 _DASHES = ("-", "–", "—")
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?(\d{1,3}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
-_WORDED = re.compile(r"(?:(\d+(?:\.\d+)?) ?h(?:ou)?rs?)?[ ,]*(?:(\d+) ?m(?:in(?:ute)?s?)?)?")
+_WORDED = re.compile(r"(?:(\d+(?:\.\d+)?) ?h(?:(?:ou)?rs?)?)?[ ,]*(?:(\d+) ?m(?:in(?:ute)?s?)?)?")
 _NUMBER = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?")
 
 

@@ -9,9 +9,11 @@ from typing import Literal
 import geopandas as gpd
 import pandas as pd
 
+from hotspot_eval.data.partition import site_shares
 from hotspot_eval.data.register.dates import DateOrder, Reading, read_date
 from hotspot_eval.data.register.draft import Draft
 from hotspot_eval.data.register.findings import Outcome
+from hotspot_eval.data.register.frames import row_values
 from hotspot_eval.data.register.geometry import BRITISH_GRID, site_geometry
 from hotspot_eval.data.register.places import Gazetteer, fold, settle_areas
 from hotspot_eval.data.register.swaps import settle_dates
@@ -34,13 +36,40 @@ def settle_places(draft: Draft, areas: pd.DataFrame | None) -> None:
         frame, draft.shapes, lines=draft.lines, crs=draft.crs, target=target
     )
     draft.findings += wanting
-    bad = {f.row for f in (*findings, *wanting) if f.outcome == "unusable"}
-    for place, (row_ids, shape) in enumerate(zip(ids, shapes, strict=True)):
-        if not row_ids and shape is None and draft.lines[place] not in bad:
-            draft.find(
-                place, "area", "no area and no geometry", "unusable", draft.text["site"][place]
-            )
     draft.areas, draft.boroughs, draft.drawn = [tuple(row) for row in ids], boroughs, shapes
+    draft.shares = [{} for _ in shapes]
+    bad = {f.row for f in (*findings, *wanting) if f.outcome == "unusable"}
+    for place, shape in enumerate(shapes):
+        if not draft.areas[place] and shape is None and draft.lines[place] not in bad:
+            site = draft.text["site"][place]
+            draft.find(place, "area", "no area and no geometry", "unusable", site)
+    if isinstance(areas, gpd.GeoDataFrame):
+        _settle_drawn(draft, areas)
+
+
+def _settle_drawn(draft: Draft, areas: gpd.GeoDataFrame) -> None:
+    """Areas of the deployments that are drawn and name none; shares of the others."""
+    drawn = [place for place, shape in enumerate(draft.drawn) if shape is not None]
+    if not drawn:
+        return
+    shapes = gpd.GeoDataFrame(
+        {"site": [str(place) for place in drawn]},
+        geometry=[draft.drawn[place] for place in drawn],
+        crs=areas.crs,
+    )
+    for place, area, share in row_values(site_shares(areas, shapes), "site", "area", "share"):
+        draft.shares[int(place)][area] = share
+    for place in drawn:
+        named, covered = draft.areas[place], draft.shares[place]
+        if not named:
+            draft.areas[place] = tuple(sorted(covered))
+            if not covered:
+                site = draft.text["site"][place]
+                problem = "site lies outside the boundaries"
+                draft.find(place, "geometry", problem, "unusable", site)
+        for area in set(named) - set(covered):
+            problem = "area is not touched by the site as drawn"
+            draft.find(place, "area", problem, "flagged", area, area)
 
 
 def settle_days(
