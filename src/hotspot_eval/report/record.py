@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,39 +23,19 @@ from hotspot_eval.report.entries import (
     dump_json,
 )
 from hotspot_eval.report.files import hide_paths
+from hotspot_eval.report.parts import (
+    PART_SUFFIX,
+    SCHEMA,
+    PartRecord,
+    decoded,
+    entries_of,
+    joined,
+    part_problems,
+)
 
 __all__ = ["PART_SUFFIX", "SCHEMA", "PartRecord", "SiteRecord", "SiteStatus", "StudyRecord"]
 
-SCHEMA = 1
-PART_SUFFIX = ".part.json"
 SiteStatus = Literal["ok", "failed"]
-_ROLES = get_args(EffectRole)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRecord:
-    """What one notebook handed over, its entries in the order in which it made them."""
-
-    name: str
-    disclosure: Disclosure = field(default_factory=Disclosure)
-    effects: tuple[ReportedEffect, ...] = ()
-    checks: tuple[ReportedCheck, ...] = ()
-    detectable: tuple[MinimumDetectable, ...] = ()
-    facts: tuple[Fact, ...] = ()
-    tables: tuple[Table, ...] = ()
-    figures: tuple[FigureFile, ...] = ()
-    ledger: Table | None = None
-    version: int = SCHEMA
-
-    def to_json(self) -> str:
-        """Sorted JSON, the same bytes for the same content."""
-        return dump_json(self) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The part of its JSON; refused if another version of the package wrote it."""
-        data = _decoded(text, "part")
-        return cls(name=data["name"], disclosure=Disclosure(**data["disclosure"]), **_entries(data))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +149,7 @@ class SiteRecord:
         files = sorted(where.glob(f"*{PART_SUFFIX}"))
         parts = [PartRecord.from_json(file.read_text(encoding="utf-8")) for file in files]
         level = strictest([disclosure, *(part.disclosure.level for part in parts)])
-        problems = _part_problems(site, parts, level, expected)
+        problems = part_problems(site, parts, level, expected)
         if problems:
             raise InputError(*problems)
         record = cls(
@@ -182,7 +161,7 @@ class SiteRecord:
             acknowledgements=tuple(acknowledgements),
             parts=tuple(part.name for part in parts),
             folder=where,
-            **_joined(parts),
+            **joined(parts),
         )
         return record.disclosed(Disclosure(level=level, threshold=threshold, base=base))
 
@@ -243,7 +222,7 @@ class SiteRecord:
     @classmethod
     def from_json(cls, text: str, *, folder: str | Path | None = None) -> Self:
         """The record of its JSON; ``folder`` is where its figures are."""
-        return cls._of(_decoded(text, "record"), folder=None if folder is None else Path(folder))
+        return cls._of(decoded(text, "record"), folder=None if folder is None else Path(folder))
 
     @classmethod
     def _of(cls, data: Mapping[str, Any], *, folder: Path | None = None) -> Self:
@@ -257,7 +236,7 @@ class SiteRecord:
             acknowledgements=tuple(data["acknowledgements"]),
             parts=tuple(data["parts"]),
             folder=folder,
-            **_entries(data),
+            **entries_of(data),
         )
 
     def __repr__(self) -> str:
@@ -345,7 +324,7 @@ class StudyRecord:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The record of its JSON."""
-        data = _decoded(text, "record")
+        data = decoded(text, "record")
         synthesis = data["synthesis"]
         return cls(
             study=data["study"],
@@ -357,79 +336,6 @@ class StudyRecord:
 
     def __repr__(self) -> str:
         return f"StudyRecord {self.study}: {len(self.sites)} sites, {len(self.failed)} failed"
-
-
-def _decoded(text: str, what: str) -> dict[str, Any]:
-    data = json.loads(text)
-    found = data.get("version") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        raise InputError(
-            Problem(
-                where=f"{what}",
-                what=f"has version {found}, not {SCHEMA}",
-                advice="Run the notebooks again with this version of the package.",
-            )
-        )
-    return dict(data)
-
-
-def _entries(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "effects": tuple(ReportedEffect.from_json(entry) for entry in data["effects"]),
-        "checks": tuple(ReportedCheck.from_json(entry) for entry in data["checks"]),
-        "detectable": tuple(MinimumDetectable.from_json(entry) for entry in data["detectable"]),
-        "facts": tuple(Fact(**entry) for entry in data["facts"]),
-        "tables": tuple(Table.from_json(entry) for entry in data["tables"]),
-        "figures": tuple(FigureFile(**entry) for entry in data["figures"]),
-        "ledger": None if data["ledger"] is None else Table.from_json(data["ledger"]),
-    }
-
-
-def _joined(parts: Sequence[PartRecord]) -> dict[str, Any]:
-    kinds = ("checks", "detectable", "facts", "tables", "figures")
-    joined: dict[str, Any] = {
-        kind: tuple(entry for part in parts for entry in getattr(part, kind)) for kind in kinds
-    }
-    effects = [entry for part in parts for entry in part.effects]
-    joined["effects"] = tuple(sorted(effects, key=lambda entry: _ROLES.index(entry.role)))
-    ledgers = [part.ledger for part in parts if part.ledger is not None]
-    joined["ledger"] = (
-        replace(
-            ledgers[0],
-            rows=tuple(row for ledger in ledgers for row in ledger.rows),
-            counts=tuple(dict.fromkeys(name for ledger in ledgers for name in ledger.counts)),
-        )
-        if ledgers
-        else None
-    )
-    return joined
-
-
-def _part_problems(
-    site: str, parts: Sequence[PartRecord], level: Level, expected: Sequence[str]
-) -> list[Problem]:
-    problems = []
-    missing = sorted(set(expected) - {part.name for part in parts})
-    if missing or not parts:
-        problems.append(
-            Problem(
-                where=f"site '{site}'",
-                what="parts were not written" if parts else "has no parts",
-                examples=missing,
-                advice="End each notebook with part.write().",
-            )
-        )
-    weaker = [part.name for part in parts if part.figures and not part.disclosure.protects]
-    if level == "publication" and weaker:
-        problems.append(
-            Problem(
-                where=f"site '{site}'",
-                what="is for publication, but figures were drawn without protection",
-                examples=weaker,
-                advice="Run these notebooks again with disclosure='publication'.",
-            )
-        )
-    return problems
 
 
 def _without_examples(ledger: Table) -> Table:

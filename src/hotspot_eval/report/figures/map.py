@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, Role
 from hotspot_eval.errors import InputError, Problem
@@ -108,7 +109,9 @@ def count_map(
     known = given.dropna().to_numpy()
     if not len(known):
         raise InputError(Problem(where="count_map", what="has no value to draw"))
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, classes + 1)))
+    whole = bool((known == np.floor(known)).all())
+    cuts = np.quantile(known, np.linspace(0, 1, classes + 1))
+    edges: NDArray[np.float64] = np.unique(np.ceil(cuts) if whole else cuts).astype(np.float64)
     bins = np.clip(np.searchsorted(edges, given.to_numpy(), side="right") - 1, 0, len(edges) - 2)
     colours = _ramp(max(len(edges) - 1, 1))
     figure, axes = _canvas(areas)
@@ -117,7 +120,7 @@ def count_map(
         chosen = areas[((bins == k) | (len(edges) == 1)) & given.notna().to_numpy()]
         if len(chosen):
             _draw(axes, chosen, colour, "")
-        patches.append(_patch(colour, "", _span(edges, k)))
+        patches.append(_patch(colour, "", _span(edges, k, whole=whole)))
     absent = areas[given.isna().to_numpy()]
     if len(absent):
         _draw(axes, absent, _MISSING, "////")
@@ -175,8 +178,11 @@ def _ramp(size: int) -> list[str]:
     return [SEQUENTIAL[place] for place in places]
 
 
-def _span(edges: Any, k: int) -> str:
+def _span(edges: NDArray[np.float64], k: int, *, whole: bool) -> str:
     if len(edges) == 1:
         return f"{edges[0]:,.4g}"
-    below = "" if k == len(edges) - 2 else "under "
-    return f"{edges[k]:,.4g} to {below}{edges[k + 1]:,.4g}"
+    last = k == len(edges) - 2
+    if whole:
+        low, high = int(edges[k]), int(edges[k + 1]) - (not last)
+        return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{edges[k]:,.4g} to {'' if last else 'under '}{edges[k + 1]:,.4g}"
