@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import geopandas as gpd
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,10 +71,27 @@ def write_study(root: Path) -> report.StudyRecord:
         ),
     )
     out = root / "published"
+    _notebook(out / study.sites[0].slug / "04_effect.html", root)
     for record in study.sites:
         report.write_site_page(record, out / record.slug, study_title=study.title)
     report.write_index(study, out)
     return study
+
+
+def _notebook(target: Path, root: Path) -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell("# 04 Effect\n\n## What was found\n\nFewer."),
+        nbformat.v4.new_code_cell(
+            "effect  # " + "a long line " * 20,
+            outputs=[
+                nbformat.v4.new_output("stream", name="stderr", text="UserWarning: short window"),
+                nbformat.v4.new_output("stream", name="stdout", text="x" * 300),
+            ],
+        ),
+    ]
+    source = root / "04_effect.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), source)
+    report.notebook_html(source, target, title="04 Effect")
 
 
 def _effect(value: float, error: float, **more: object) -> Effect:

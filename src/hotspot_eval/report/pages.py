@@ -71,6 +71,7 @@ def write_site_page(
         study_title=study_title or wording.plain(record.study),
         index_href=index_href,
         sections=[*present, ("downloads", "Downloads and notebooks")],
+        evidence=[check for check in record.checks if check.evidence.rows],
         effects=_by_role(record.effects),
         downloads=[*named, ("record.json", "The whole record (JSON)")],
         notebooks=_notebooks(where),
