@@ -1,1 +1,48 @@
-"""Did hotspot and problem-oriented policing reduce violence?"""
+"""Did hotspot and problem-oriented policing reduce violence?
+
+A :class:`Panel` (what happened where and when) and a :class:`Design` (who was treated, when, against
+whom) are estimated into an :class:`Effect`. Everything else makes one of these, judges one or shows
+one.
+"""
+
+from hotspot_eval import report
+from hotspot_eval.data import (
+    CALENDAR,
+    Break,
+    Counts,
+    InterventionRegister,
+    Partition,
+    Placement,
+    breaks_in_window,
+    check_outcome,
+    partition,
+    read_areas,
+    read_counts,
+    read_met_counts,
+    read_register,
+)
+from hotspot_eval.design import Design, Estimator, Spell
+from hotspot_eval.did import (
+    LinearDid,
+    PoissonDid,
+    displacement,
+    displacement_check,
+    e_test,
+    event_study,
+    linear_did,
+    poisson_did,
+    rirr,
+    wdd,
+    wdq,
+)
+from hotspot_eval.errors import HotspotEvalError, InputError, Problem
+from hotspot_eval.ledger import Ledger
+from hotspot_eval.panel import Panel
+from hotspot_eval.periods import Periods
+from hotspot_eval.planning import role_table
+from hotspot_eval.results import Check, Effect, Effects, Fit
+from hotspot_eval.run import open_site, open_study, primary_effects, primary_outcome
+from hotspot_eval.spatial import contiguity, moran
+from hotspot_eval.synthesis import pool
+
+__version__ = "0.1.0"

@@ -7,6 +7,7 @@ from hotspot_eval.data.guard import check_outcome, output_reason
 from hotspot_eval.data.met import read_met_counts
 from hotspot_eval.data.partition import Partition, partition
 from hotspot_eval.data.paths import local_file, local_files
+from hotspot_eval.data.police_uk import read_police_uk
 from hotspot_eval.data.register import InterventionRegister, Placement, read_register
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "read_areas",
     "read_counts",
     "read_met_counts",
+    "read_police_uk",
     "read_register",
 ]

@@ -20,6 +20,8 @@ from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
 __all__ = ["Panel"]
 
+NAN = float("nan")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Panel:
@@ -363,6 +365,26 @@ class Panel:
             )
             frame[name] = values.mask(~self.observed[:, :, k].ravel())
         return frame
+
+    def totals(self) -> pd.DataFrame:
+        """One row an area: its id and the observed events of each outcome over all periods."""
+        events = np.where(self.observed, self.counts, 0).sum(axis=1)
+        frame = pd.DataFrame(events, columns=list(self.outcomes))
+        frame.insert(0, "area", list(self.areas))
+        return frame
+
+    def summary(self) -> pd.DataFrame:
+        """One row an outcome: events, events per area and period, share of zeros, cells missing."""
+        rows = []
+        for k, name in enumerate(self.outcomes):
+            values = self.counts[:, :, k][self.observed[:, :, k]]
+            mean, zeros = (values.mean(), (values == 0).mean()) if len(values) else (NAN, NAN)
+            missing = int((~self.observed[:, :, k]).sum())
+            rows.append((name, len(values), values.sum(), mean, zeros, missing))
+        return pd.DataFrame(
+            rows,
+            columns=["outcome", "cells", "events", "per_cell", "zero_share", "cells_missing"],
+        )
 
     def __repr__(self) -> str:
         n, t, _ = self.shape

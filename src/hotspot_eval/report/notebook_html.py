@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import nbformat
-from nbconvert import HTMLExporter
-from nbformat.notebooknode import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.report.files import hide_paths, write_atomically
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+    from nbformat.notebooknode import NotebookNode
+
+# nbconvert and nbformat take two seconds to import: only what renders notebooks pays for them.
 
 __all__ = ["notebook_html"]
 
@@ -46,6 +48,8 @@ def notebook_html(
     InputError
         If the file is no notebook.
     """
+    import nbformat
+
     source, target = Path(executed_ipynb), Path(out_html)
     try:
         notebook = nbformat.read(source, as_version=4)
@@ -70,6 +74,8 @@ def notebook_html(
 
 @cache
 def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+
     return HTMLExporter(
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyogrio
 
-from hotspot_eval.data import breaks_in_window, guard_outcome
+from hotspot_eval.data import CALENDAR, breaks_in_window, check_outcome
+from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.panel import area_ids
-from hotspot_eval.periods import Periods
+from hotspot_eval.panel import Panel, area_ids
+from hotspot_eval.periods import Periods, interval_days
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.params import params_or_problems
@@ -55,3 +57,184 @@ def _input_problems(inputs: Inputs) -> list[Problem]:
     for step in (_paths, _outcomes, _areas, _counts, _gaps, _population, _register, _breaks):
         found += _caught(partial(step, inputs))
     return found or _caught(partial(_together, inputs))
+
+
+def _together(inputs: Inputs) -> list[Problem]:
+    """What only shows when all is put together."""
+    inputs.panel()
+    if not inputs.boroughs():
+        return [Problem(where="register", what="names no borough where something was delivered")]
+    return []
+
+
+def _paths(inputs: Inputs) -> list[Problem]:
+    problems = []
+    for field, name in inputs.named():
+        try:
+            found = inputs.folders.find(name, field=field)
+        except InputError as error:
+            problems += error.problems
+            continue
+        if found.is_file() and found.stat().st_size == 0:
+            problems.append(Problem(where=f"field '{field}'", what=f"{name!r} is empty"))
+    return problems
+
+
+def _outcomes(inputs: Inputs) -> list[Problem]:
+    params = inputs.params
+    check_outcome(params.outcomes.primary, acknowledged=params.acknowledge)
+    known = {entry.name for entry in CALENDAR} | {params.outcomes.primary}
+    unknown = [n for n in params.acknowledge if n not in known and not n.startswith("missing ")]
+    return [
+        Problem(
+            where="field 'acknowledge'",
+            what="names neither a break of the calendar, nor the outcome, nor a missing period",
+            examples=unknown,
+            advice="Write 'missing 2022-01' for a period without counts.",
+        )
+    ] * bool(unknown)
+
+
+def _areas(inputs: Inputs) -> list[Problem]:
+    if _usable(inputs, "areas.path"):
+        inputs.areas()
+    return []
+
+
+def _counts(inputs: Inputs) -> list[Problem]:
+    if _usable(inputs, *(field for field, _ in inputs.named() if field.startswith("counts"))):
+        inputs.counted()
+    return []
+
+
+def _gaps(inputs: Inputs) -> list[Problem]:
+    """Periods inside the study that the counts do not cover."""
+    fields = [field for field, _ in inputs.named() if field.startswith("counts")]
+    known = inputs.coverage() if _usable(inputs, *fields) else None
+    if known is None:
+        return []
+    periods, covered = known
+    window = inputs.params.window
+    first = periods.position(window.start) if window.start else 0
+    last = periods.position(window.end) if window.end else len(periods) - 1
+    missing = [
+        label
+        for place, label in enumerate(periods.labels)
+        if first <= place <= last and not covered[place]
+    ]
+    unsaid = [label for label in missing if f"missing {label}" not in inputs.params.acknowledge]
+    return [
+        Problem(
+            where="counts",
+            what="periods inside the study have no counts in any area",
+            examples=unsaid,
+            advice="Get the files, shorten the window, or acknowledge each "
+            f"(acknowledge: {{'missing {unsaid[0] if unsaid else ''}': why it does not matter}}).",
+        )
+    ] * bool(unsaid)
+
+
+def _population(inputs: Inputs) -> list[Problem]:
+    if inputs.params.population is not None and _usable(inputs, "population.path"):
+        inputs.population()
+    return []
+
+
+def _register(inputs: Inputs) -> list[Problem]:
+    """Faults of the register; areas are checked even where the boundaries are faulty otherwise."""
+    told = inputs.params.treatment
+    ids = _area_frame(inputs)
+    if told is not None:
+        unknown = [a for a in told.areas if ids is not None and a not in set(ids.index)]
+        return [
+            Problem(
+                where="field 'treatment.areas'",
+                what="are not in the boundaries",
+                examples=unknown,
+            )
+        ] * bool(unknown)
+    if _usable(inputs, "register.path"):
+        inputs.register(ids)
+    return []
+
+
+def _breaks(inputs: Inputs) -> list[Problem]:
+    """Breaks at the start of treatment, seen without the counts."""
+    params = inputs.params
+    if params.treatment is None and not _usable(inputs, "register.path"):
+        return []
+    starts = inputs.starts(_area_frame(inputs))
+    days = [interval_days(start, params.window.frequency)[0] for start in starts]
+    known = inputs.coverage()
+    if known is not None:
+        first, after = known[0].starts[0], known[0].ends[-1]
+        days = [day for day in days if first <= day < after]
+    if not days:
+        return []
+    span = Periods.span(min(days), max(days), frequency=params.window.frequency)
+    names = (params.outcomes.primary, *params.outcomes.secondary)
+    shape = (len(days) + 1, len(span), len(names))
+    panel = Panel(
+        areas=tuple(f"{place:05d}" for place in range(shape[0])),
+        periods=span,
+        outcomes=tuple(dict.fromkeys(names)),
+        counts=np.zeros(shape, dtype=np.int64),
+        observed=np.ones(shape, dtype=bool),
+    )
+    breaks_in_window(
+        panel,
+        Design(treated=panel.areas[:-1], start=days),
+        source=inputs.source(),
+        force=params.counts.force,
+        acknowledged=inputs.acknowledged_breaks(),
+    )
+    return []
+
+
+def _usable(inputs: Inputs, *fields: str) -> bool:
+    """Whether the files of these fields are there; if not, the path's own problem says so."""
+    named = dict(inputs.named())
+    for field in fields:
+        if field not in named:
+            return False
+        try:
+            found = inputs.folders.find(named[field], field=field)
+        except InputError:
+            return False
+        if found.is_file() and found.stat().st_size == 0:
+            return False
+    return True
+
+
+def _area_frame(inputs: Inputs) -> pd.DataFrame | None:
+    """The boundaries, or where they are faulty at least their ids, names and boroughs."""
+    if not _usable(inputs, "areas.path"):
+        return None
+    try:
+        return inputs.areas()
+    except InputError:
+        source = inputs.params.areas
+    try:
+        frame = pyogrio.read_dataframe(
+            inputs.folders.find(source.path, field="areas.path"), read_geometry=False
+        )
+    except (ValueError, OSError, pyogrio.errors.DataSourceError):
+        return None
+    if source.id_column not in frame.columns:
+        return None
+    named = {"cluster": source.cluster_column, "area_name": source.name_column}
+    kept = {new: frame[old].to_numpy() for new, old in named.items() if old in frame.columns}
+    return pd.DataFrame(kept, index=pd.Index(area_ids(frame[source.id_column]), name="area"))
+
+
+def _caught(step: Callable[[], list[Problem]]) -> list[Problem]:
+    try:
+        return step()
+    except InputError as error:
+        return list(error.problems)
+
+
+def _summary(path: Path, inputs: Inputs) -> str:
+    boroughs = inputs.boroughs()
+    shown = ", ".join(boroughs[:5]) + (", …" if len(boroughs) > 5 else "")
+    return f"{path.name}: usable; {len(boroughs)} sites ({shown}). {inputs.panel()!r}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from hotspot_eval.report.files import write_atomically
+from hotspot_eval.report.files import slug, write_atomically
 from hotspot_eval.simulate import Crime, Geography, Operation, simulate
 
 __all__ = ["beside_truth", "demo_params", "write_inputs"]
@@ -26,6 +26,8 @@ _PARAMS = {
         "area": "area",
         "period": "datetime",
         "outcome_column": "outcome",
+        "source": "internal",
+        "force": "simulated",
     },
     "areas": {"path": "areas.gpkg", "id_column": "area", "cluster_column": "cluster"},
     "register": {"path": "register.csv"},
@@ -78,7 +80,7 @@ def write_inputs(out: Path, *, seed: int = 1) -> Path:
 
 
 def demo_params(project: Path) -> Path:
-    """Params of the demonstration below ``project/outputs/demo``, simulated if they are not there."""
+    """Params of the demonstration below ``project/outputs/demo``, simulated if absent."""
     out = project / "outputs" / "demo"
     params = out / "input" / "params.yaml"
     return params if params.is_file() else write_inputs(out)
@@ -88,26 +90,18 @@ def beside_truth(out: Path) -> pd.DataFrame:
     """One row a borough: the estimate of each kind, its interval, and the effect that was set."""
     truth = json.loads((out / "input" / "truth.json").read_text(encoding="utf-8"))
     known = {
-        site["borough"]: float(site["percent"])
+        slug(site["borough"]): float(site["percent"])
         for site in truth["sites"]
         if site["outcome"] == _PRIMARY
     }
     estimates = pd.read_csv(out / "estimates.csv")
     shown = estimates[(estimates["role"] == "primary") & (estimates["outcome"] == _PRIMARY)]
     rows = []
-    for row in shown.itertuples():
-        low, value, high = (
-            100.0 * np.expm1(getattr(row, name)) for name in ("ci_low", "estimate", "ci_high")
-        )
-        true = known.get(str(row.title), float(np.mean(list(known.values()))))
-        rows.append(
-            (
-                row.title,
-                f"{value:.1f} %",
-                f"{low:.1f} to {high:.1f} %",
-                f"{true:.1f} %",
-                "yes" if low <= true <= high else "no",
-            )
-        )
+    for row in shown.to_dict("records"):
+        low, value, high = (row[f"percent_{name}"] for name in ("low", "change", "high"))
+        true = known.get(row["site"], float(np.mean(list(known.values()))))
+        inside = "yes" if low <= true <= high else "no"
+        told = (f"{value:.1f} %", f"{low:.1f} to {high:.1f} %", f"{true:.1f} %", inside)
+        rows.append((row["site"], *told))
     columns = ["borough", "estimate", "95 % interval", "truth", "truth in interval"]
     return pd.DataFrame(rows, columns=columns)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hotspot_eval.data import (
+    CALENDAR,
     InterventionRegister,
     read_areas,
     read_counts,
@@ -17,9 +20,11 @@ from hotspot_eval.data import (
     read_police_uk,
     read_register,
 )
+from hotspot_eval.data.breaks import Source
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel, area_ids
+from hotspot_eval.periods import Periods
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.params import Params
 
@@ -75,7 +80,12 @@ class Inputs:
             crs=source.crs,
         )
 
-    def register(self, areas: pd.DataFrame | None = None) -> InterventionRegister:
+    def register(
+        self,
+        areas: pd.DataFrame | None = None,
+        *,
+        problems: Literal["raise", "leave_out"] | None = None,
+    ) -> InterventionRegister:
         """The intervention register, its areas checked against the boundaries."""
         source = self.params.register_
         if source is None:
@@ -88,7 +98,7 @@ class Inputs:
             outputs=source.outputs,
             kind=source.kind,
             date_order=source.date_order,
-            problems=source.problems,
+            problems=problems or source.problems,
             areas=self.areas() if areas is None else areas,
         )
         return register if source.kinds is None else register.select(kinds=source.kinds)
@@ -116,6 +126,16 @@ class Inputs:
         ids = area_ids(frame[source.id_column])
         return pd.Series(frame[source.value_column].to_numpy(), index=ids)
 
+    def source(self) -> Source | None:
+        """Whose breaks of the calendar concern the counts; None: everybody's."""
+        told: dict[str, Source] = {"met_counts": "met", "police_uk": "police_uk"}
+        return self.params.counts.source or told.get(self.params.counts.kind)
+
+    def acknowledged_breaks(self) -> dict[str, str]:
+        """What the params acknowledge, as far as it is a break of the calendar."""
+        names = {entry.name for entry in CALENDAR}
+        return {name: why for name, why in self.params.acknowledge.items() if name in names}
+
     def panel(self) -> Panel:
         """Counts of the study's outcomes in every area that has both counts and a boundary.
 
@@ -124,21 +144,61 @@ class Inputs:
         InputError
             Whatever the readers refuse; counts and boundaries of different geographies.
         """
+        areas = self.areas()
+        return _with_places(self.counted(areas.index), areas, self.population())
+
+    def counted(self, areas: pd.Index | None = None) -> Panel:
+        """Counts of the study's outcomes as the readers give them, boundaries aside.
+
+        ``areas`` completes the grid where a source leaves out areas without events.
+        """
         counts, window = self.params.counts, self.params.window
         outcomes = [self.params.outcomes.primary, *self.params.outcomes.secondary]
-        areas = self.areas()
         files = self.count_files()
         start, end = window.start, window.end
+        drawn = None if areas is None else list(areas)
         if counts.kind == "incidents":
-            panel = self._dated(files, outcomes, areas)
-        elif counts.kind == "police_uk":
-            panel = read_police_uk(files).panel(outcomes=outcomes, areas=list(areas.index))
-        elif counts.kind == "met_counts":
-            panel = read_met_counts(files, offences=outcomes).panel(outcomes, start=start, end=end)
-        else:
-            tidy = read_counts(files[0], area=counts.area, period=counts.period, outcomes=outcomes)
-            panel = tidy.panel(outcomes, absent=counts.absent, start=start, end=end)
-        return _with_places(panel, areas, self.population())
+            return self._dated(files, outcomes, drawn)
+        if counts.kind == "police_uk":
+            return read_police_uk(files).panel(outcomes=outcomes, areas=drawn)
+        if counts.kind == "met_counts":
+            return read_met_counts(files, offences=outcomes).panel(outcomes, start=start, end=end)
+        tidy = read_counts(files[0], area=counts.area, period=counts.period, outcomes=outcomes)
+        return tidy.panel(outcomes, absent=counts.absent, start=start, end=end)
+
+    def coverage(self) -> tuple[Periods, NDArray[np.bool_]] | None:
+        """Periods from the first to the last of the counts, and which have counts at all.
+
+        Read from the period column alone where that is possible, so that a fault elsewhere in the
+        file does not hide a gap; None if the files do not tell.
+        """
+        counts = self.params.counts
+        if counts.kind in ("met_counts", "police_uk"):
+            try:
+                panel = self.counted()
+            except InputError:
+                return None
+            return panel.periods, panel.observed.any(axis=(0, 2))
+        try:
+            column = pd.concat(
+                [_columns(file, [counts.period])[counts.period] for file in self.count_files()]
+            )
+            if counts.kind == "incidents":
+                column = pd.to_datetime(column, format="ISO8601")
+            periods, place = Periods.from_values(column, frequency=self.params.window.frequency)
+        except (InputError, ValueError):
+            return None
+        covered = np.zeros(len(periods), dtype=bool)
+        covered[place] = True
+        return periods, covered
+
+    def starts(self, areas: pd.DataFrame | None = None) -> list[Any]:
+        """First treated day of each area, as far as the register (or the params) can be read."""
+        told = self.params.treatment
+        if told is not None:
+            return [told.start]
+        register = self.register(areas, problems="leave_out")
+        return sorted(set(register.spells.groupby("area")["start"].min()))
 
     def count_files(self) -> list[Path]:
         """The files (or folders) with counts."""
@@ -154,9 +214,7 @@ class Inputs:
             )
         return [self.folders.find(path, field=f"counts.paths[{i}]") for i, path in enumerate(paths)]
 
-    def _dated(
-        self, files: list[Path], outcomes: list[str], areas: gpd.GeoDataFrame
-    ) -> Panel:
+    def _dated(self, files: list[Path], outcomes: list[str], areas: list[str] | None) -> Panel:
         counts, window = self.params.counts, self.params.window
         columns = [c for c in (counts.area, counts.period, counts.outcome_column) if c]
         frame = pd.concat([_columns(file, columns) for file in files], ignore_index=True)
@@ -175,7 +233,7 @@ class Inputs:
             date=counts.period,
             frequency=window.frequency,
             outcome=counts.outcome_column,
-            areas=areas.index,
+            areas=areas,
             start=window.start,
             end=window.end,
             ledger=book,

@@ -45,6 +45,8 @@ class CountsSource(_Strict):
 
     ``tidy``: one row an area and period, a column an outcome. ``met_counts``: wide files of the
     London Datastore. ``police_uk``: street files. ``incidents``: dated records, one row each.
+    ``source`` and ``force`` say whose breaks of the calendar concern the study; a source that is
+    neither said nor told by the kind is concerned by all of them.
     """
 
     kind: Literal["tidy", "met_counts", "police_uk", "incidents"]
@@ -52,6 +54,7 @@ class CountsSource(_Strict):
     area: str = "area"
     period: str = "period"
     outcome_column: str | None = None
+    source: Literal["police_uk", "met", "internal"] | None = None
     force: str | None = None
     absent: Literal["zero", "missing"] | None = None
 

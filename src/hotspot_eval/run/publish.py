@@ -13,7 +13,6 @@ from hotspot_eval.report.files import hide_paths, write_atomically
 from hotspot_eval.report.notebook_html import notebook_html
 from hotspot_eval.report.pages import write_index, write_site_page
 from hotspot_eval.report.record import SiteRecord, StudyRecord
-from hotspot_eval.report.tables import write_site_tables, write_study_tables
 from hotspot_eval.run.execute import Progress, SiteRun, executor, run_notebook, run_sites
 from hotspot_eval.run.plan import NOTEBOOKS, SYNTHESIS, SitePlan, StudyPlan
 
@@ -21,6 +20,7 @@ __all__ = ["load_study", "publish_again", "run_study", "study_status"]
 
 STUDY = "study.json"
 _SYNTHESIS_FOLDER = "synthesis"
+_ALL = "All sites together"
 
 
 def run_study(
@@ -123,14 +123,19 @@ def _synthesis(plan: StudyPlan, study: StudyRecord) -> SiteRecord:
     """The record of the synthesis notebook, or of why there is none."""
     folder = plan.out / "internal" / _SYNTHESIS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    common = {"study": plan.study, "site": "all-sites", "title": "All sites together"}
     params = plan.sites[0].params
     try:
-        run_notebook(SYNTHESIS, folder=folder, parameters={"study": "../..", "seed": params.seed})
+        run_notebook(SYNTHESIS, folder=folder, parameters={"study": "../..", "folder": "."})
     except Exception as error:
-        return SiteRecord.failed(reason=hide_paths(f"{SYNTHESIS}: {error}"[-400:]), **common)
+        reason = hide_paths(f"{SYNTHESIS}: {' '.join(str(error).split())}")[-400:]
+        return SiteRecord.failed(study=plan.study, site="all-sites", title=_ALL, reason=reason)
     return SiteRecord.collect(
-        folder, disclosure=params.disclosure, acknowledgements=(params.licence,), **common
+        folder,
+        study=plan.study,
+        site="all-sites",
+        title=_ALL,
+        disclosure=params.disclosure,
+        acknowledgements=(params.licence,),
     )
 
 
@@ -146,14 +151,11 @@ def _publish(study: StudyRecord, out: Path) -> None:
         manifest = internal / "manifest.json"
         if manifest.is_file():
             write_atomically(folder / "manifest.json", manifest.read_bytes())
-        write_site_page(record, folder)
-        write_site_tables(record, folder)
+        write_site_page(record, folder, study_title=study.title)
     executed = out / "internal" / _SYNTHESIS_FOLDER / f"{SYNTHESIS}.ipynb"
     if study.synthesis is not None and study.synthesis.status == "ok":
         folder = out / _SYNTHESIS_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        notebook_html(executed, folder / f"{SYNTHESIS}.html", title="All sites together")
-        write_site_page(study.synthesis, folder)
-        write_site_tables(study.synthesis, folder)
-    write_study_tables(study, out)
+        notebook_html(executed, folder / f"{SYNTHESIS}.html", title=_ALL)
+        write_site_page(study.synthesis, folder, study_title=study.title)
     write_index(study, out)

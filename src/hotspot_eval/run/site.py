@@ -13,13 +13,16 @@ import geopandas as gpd
 import numpy as np
 from libpysal.graph import Graph
 
+from hotspot_eval.data import breaks_in_window, check_outcome
 from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
 from hotspot_eval.report import Part
 from hotspot_eval.report.files import slug
+from hotspot_eval.results import Check, Effect
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.params import Params, load_params
@@ -128,10 +131,85 @@ class Site:
             gap=window.gap,
         )
 
+    def design_ledger(self) -> Ledger:
+        """Spells used and left out, where a register tells the treatment."""
+        return Ledger() if self.params.treatment is not None else self.placement().ledger
+
+    def borough(self) -> gpd.GeoDataFrame:
+        """Boundaries of the areas that have a role in the design, and of the rest of the borough."""
+        areas, panel = self.areas(), self.panel()
+        laid = self.design().on(panel)
+        inside = laid.role != "excluded"
+        if "cluster" in areas:
+            homes = set(areas["cluster"][laid.role == "treated"])
+            inside |= areas["cluster"].isin(homes).to_numpy()
+        return areas[inside]
+
+    def before(self, months: int = 12) -> Panel:
+        """Primary counts of the year (or all there is) before the first start."""
+        panel = self.panel(self.primary)
+        first = int(self.design().on(panel).first.min())
+        length = {"week": 52, "four_week": 13, "month": 12, "year": 1, "step": 12}
+        begin = max(0, first - length[panel.periods.frequency] * months // 12)
+        if first == 0:
+            raise InputError(Problem(where=self.name, what="has no period before the first start"))
+        labels = panel.periods.labels
+        return panel.select(periods=(labels[begin], labels[first - 1]))
+
+    def caption(self, panel: Panel | None = None) -> str:
+        """Counts and period under a figure."""
+        shown = self.panel(self.primary) if panel is None else panel
+        counts, observed = shown.single()
+        labels = shown.periods.labels
+        return (
+            f"{int(counts[observed].sum()):,} events of {self.primary} in {shown.shape[0]:,} areas, "
+            f"{labels[0]} to {labels[-1]}"
+        )
+
+    @property
+    def unit(self) -> str:
+        """What event time is counted in."""
+        return {"four_week": "four-week periods"}.get(
+            self.params.window.frequency, f"{self.params.window.frequency}s"
+        )
+
+    def secondary_effects(self) -> dict[str, Effect]:
+        """The effect on each secondary outcome, by the declared estimator."""
+        design, estimate = self.design(), self.estimator()
+        return {
+            name: estimate(self.panel(name), design).effect
+            for name in self.params.outcomes.secondary
+        }
+
     def estimator(self) -> Estimator:
         """The estimator declared in the params."""
         chosen = {"poisson": PoissonDid, "linear": LinearDid}[self.params.estimation.estimator]
         return chosen(cluster=self.params.estimation.cluster)
+
+    def break_check(self) -> Check:
+        """Breaks in recording inside the study's windows.
+
+        Raises
+        ------
+        InputError
+            If one coincides with treatment and is not acknowledged.
+        """
+        counts = self.params.counts
+        return breaks_in_window(
+            self.panel(),
+            self.design(),
+            source=self.inputs.source(),
+            force=counts.force,
+            acknowledged=self.inputs.acknowledged_breaks(),
+        )
+
+    def outcome_check(self, outcome: str) -> Check:
+        """Whether an outcome is made by police activity itself."""
+        return check_outcome(
+            outcome,
+            acknowledged=self.params.acknowledge,
+            primary=outcome == self.primary,
+        )
 
     def rng(self, step: str) -> np.random.Generator:
         """Random numbers of one notebook: from the study's seed, this site and this step alone."""
