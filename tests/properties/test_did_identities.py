@@ -124,7 +124,10 @@ def test_many_is_call(model, seed, windows):
     np.testing.assert_allclose(fast.many(panel, designs), single, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("estimator", [PoissonDid(), LinearDid(), PoissonDid(cluster="cluster")])
+@pytest.mark.parametrize(
+    "estimator",
+    [PoissonDid(correction="CR2"), LinearDid(correction="CR1"), PoissonDid(cluster="cluster")],
+)
 def test_covariance_is_the_cross_product_of_influence(estimator):
     rng = np.random.default_rng(3)
     cluster = np.arange(24) // 3

@@ -19,8 +19,8 @@ def world(n: int = 12, t: int = 8, mean: float = 6.0, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).poisson(mean, (n, t)) + 1
 
 
-@BOTH
-def test_one_treated_area_has_an_estimate_and_no_standard_error(estimator):
+@pytest.mark.parametrize("estimator", [PoissonDid(correction="CR2"), LinearDid(correction="CR1")])
+def test_one_treated_area_has_no_cluster_robust_standard_error(estimator):
     effect = estimator(panel_of(world()), staggered({0: 4})).effect
     assert math.isfinite(effect.estimate)
     assert math.isnan(effect.std_error) and math.isnan(effect.p_value)
@@ -28,9 +28,31 @@ def test_one_treated_area_has_an_estimate_and_no_standard_error(estimator):
 
 
 @BOTH
-def test_few_treated_areas_are_remarked_on(estimator):
-    effect = estimator(panel_of(world()), staggered({0: 4, 1: 4})).effect
+def test_one_treated_area_borrows_the_noise_of_controls_and_says_so(estimator):
+    effect = estimator(panel_of(world()), staggered({0: 4})).effect
+    assert effect.std_error > 0
+    assert "one treated area: its noise is taken to be that of controls" in effect.notes[0]
+
+
+@BOTH
+def test_with_too_few_controls_the_error_is_cluster_robust(estimator):
+    effect = estimator(panel_of(world(n=9)), staggered({0: 4, 1: 4})).effect
+    assert "CR2" in effect.inference
     assert effect.std_error > 0 and "only 2 treated clusters" in effect.notes[0]
+
+
+def test_shared_shocks_widen_the_error_of_areas_in_one_borough():
+    rng = np.random.default_rng(4)
+    cluster = np.arange(200) // 10
+    shock = np.exp(0.5 * rng.normal(size=(20, 12)))[cluster]
+    y = rng.poisson(5 * shock)
+    design = staggered(dict.fromkeys(range(5), 8))
+    blind = poisson_did(panel_of(y), design).effect
+    aware = poisson_did(panel_of(y, cluster=cluster), design).effect
+    assert aware.estimate == blind.estimate
+    assert aware.std_error > 1.5 * blind.std_error
+    assert aware.df < blind.df
+    assert "shared within clusters" in aware.inference
 
 
 @BOTH

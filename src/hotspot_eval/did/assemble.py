@@ -77,10 +77,15 @@ class Told:
         )
 
 
-def inference_name(correction: Correction, by: str) -> str:
+def inference_name(correction: Correction, by: str, regression: Regression | None = None) -> str:
     """How the standard error was made, in words."""
     if correction == "CR1":
         return f"cluster-robust by {by} (CR1, t with clusters − 1)"
+    if regression is not None and regression.learnt is not None:
+        together = (
+            "" if regression.learnt.shared is None else ", and shocks shared within clusters,"
+        )
+        return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
     return f"cluster-robust by {by} (CR2, Bell–McCaffrey t)"
 
 
@@ -99,13 +104,15 @@ def effect_of(
     value = float(contrast[on] @ regression.beta[on])
     if np.isnan(value) or regression.sandwich is None:
         return no_effect(told, (_why_not(sample, regression, on), *notes), counts)
-    robust = regression.sandwich
     kept = contrast[regression.kept]
     labels = np.arange(len(sample.areas)) if cluster is None else cluster
     n_treated = len(np.unique(labels[sample.treated]))
-    std_error = float(np.sqrt(kept @ robust.covariance @ kept))
-    df = robust.df(kept)
-    if n_treated < 2 or not df > 0:
+    std_error = float(np.sqrt(kept @ regression.covariance() @ kept))
+    df = regression.df(kept)
+    if regression.learnt is not None:
+        if n_treated < 2:
+            notes = (*notes, LIKE_CONTROLS)
+    elif n_treated < 2 or not df > 0:
         std_error = df = float("nan")
         notes = (*notes, ONE_TREATED)
     elif n_treated < _FEW:
@@ -120,6 +127,10 @@ def effect_of(
     )
 
 
+LIKE_CONTROLS = (
+    "one treated area: its noise is taken to be that of controls of like level, and a cluster-"
+    "robust standard error cannot be computed from it; see randomisation or replay"
+)
 ONE_TREATED = (
     "one treated cluster: a cluster-robust standard error cannot be computed from it; use "
     "randomisation, replay or synthetic control"
@@ -154,7 +165,7 @@ def full_covariance(regression: Regression) -> Float:
     size = len(regression.beta)
     covariance = np.full((size, size), np.nan)
     if regression.sandwich is not None:
-        covariance[np.ix_(regression.kept, regression.kept)] = regression.sandwich.covariance
+        covariance[np.ix_(regression.kept, regression.kept)] = regression.covariance()
     return covariance
 
 

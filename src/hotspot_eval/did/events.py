@@ -41,7 +41,7 @@ def event_study(
     *,
     model: Model = "poisson",
     cluster: ClusterBy = "area",
-    correction: Correction = "CR2",
+    correction: Correction = "learnt",
     ci_level: float = 0.95,
 ) -> Fit:
     """Effects by event time against one base period for all.
@@ -93,7 +93,14 @@ def event_study(
         return impossible(sample, sample.reason, told, terms=("mean from the start",))
     codes = clusters(sample, cluster)
     times, columns, base = _event_columns(sample, design.gap)
-    regression = regress(sample, columns, model=model, cluster=codes, correction=correction)
+    regression = regress(
+        sample,
+        columns,
+        model=model,
+        cluster=codes,
+        correction=correction,
+    )
+    told = replace(told, inference=inference_name(correction, cluster, regression))
     terms = tuple(event_label(e) for e in times)
     notes = (POOLED,) if len(np.unique(sample.first[sample.treated])) > 1 else ()
     parts = [

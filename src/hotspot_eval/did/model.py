@@ -13,8 +13,11 @@ from hotspot_eval.did.kernels import (
     Correction,
     Sandwich,
     collapse,
+    learnt_variance,
     project,
     sandwich,
+    shared_covariance,
+    shock_kernel,
     solve_poisson,
 )
 from hotspot_eval.did.sample import Sample
@@ -25,6 +28,36 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Model = Literal["poisson", "linear"]
 _COLLINEAR = 1e-9
+ENOUGH_CONTROLS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learnt:
+    """Covariance of K coefficients learnt from untreated areas.
+
+    Parameters
+    ----------
+    own : ndarray, shape (K, K)
+        From noise of single areas, learnt from ``n_own`` of them.
+    shared : ndarray, shape (K, K), or None
+        From shocks that areas of one cluster have in common, learnt from ``n_shared`` clusters.
+    """
+
+    own: Float
+    n_own: int
+    shared: Float | None
+    n_shared: int
+
+    def covariance(self) -> Float:
+        """Sum of the two parts."""
+        return self.own if self.shared is None else self.own + self.shared
+
+    def df(self, contrast: Float) -> float:
+        """Satterthwaite over the two parts: areas − 2, and clusters − 1."""
+        own = float(contrast @ self.own @ contrast)
+        shared = 0.0 if self.shared is None else float(contrast @ self.shared @ contrast)
+        spread = own**2 / (self.n_own - 2) + shared**2 / max(self.n_shared - 1, 1)
+        return (own + shared) ** 2 / spread if spread > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +76,8 @@ class Regression:
         NaN where not used.
     separated : ndarray of bool, shape (P,)
         Columns whose cells hold no event at all, in a model of counts.
+    learnt : Learnt or None
+        Covariance learnt from untreated areas, where that was asked for and there are enough.
     """
 
     beta: Float
@@ -50,6 +85,21 @@ class Regression:
     sandwich: Sandwich | None
     fitted: Float
     separated: Bool
+    learnt: Learnt | None = None
+
+    def covariance(self) -> Float:
+        """Covariance of the kept coefficients, shape (K, K)."""
+        if self.learnt is not None:
+            return self.learnt.covariance()
+        if self.sandwich is None:
+            return np.full((len(self.kept),) * 2, np.nan)
+        return self.sandwich.covariance
+
+    def df(self, contrast: Float) -> float:
+        """Degrees of freedom of a contrast of the kept coefficients."""
+        if self.learnt is not None:
+            return self.learnt.df(contrast)
+        return float("nan") if self.sandwich is None else self.sandwich.df(contrast)
 
 
 def regress(
@@ -59,7 +109,7 @@ def regress(
     model: Model,
     cluster: NDArray[np.intp] | None,
     strata: NDArray[np.intp] | None = None,
-    correction: Correction = "CR2",
+    correction: Correction = "learnt",
     inference: bool = True,
 ) -> Regression:
     """Fit ``columns``, shape (P, n, t), beside area and (stratum ×) period effects.
@@ -86,39 +136,87 @@ def regress(
         used &= ~(table.columns[separated] > 0).any(axis=0)
         _mask_empty(table, used)
     kept = _identified(table, used, separated)
-    if not len(kept):
-        return Regression(
-            beta=np.full(len(columns), np.nan),
-            kept=kept,
-            sandwich=None,
-            fitted=np.full(sample.y.shape, np.nan),
-            separated=separated,
-        )
-    solve = _poisson if model == "poisson" else _linear
-    solved = solve(table, used, kept)
     beta = np.full(len(columns), np.nan)
+    bare = Regression(
+        beta=beta,
+        kept=kept,
+        sandwich=None,
+        fitted=np.full(sample.y.shape, np.nan),
+        separated=separated,
+    )
+    if not len(kept):
+        return bare
+    solved = (_poisson if model == "poisson" else _linear)(table, used, kept)
     beta[kept] = solved.beta
     if not inference or np.isnan(solved.beta).any():
-        return Regression(
-            beta=beta,
-            kept=kept,
-            sandwich=None,
-            fitted=np.full(sample.y.shape, np.nan),
-            separated=separated,
-        )
+        return bare
     scale = sample.y.sum(axis=1, where=used[table.group]) if model == "poisson" else None
     scores, fitted = _by_area(sample.y, used, table.group, solved, scale)
+    scale = np.ones(len(scores)) if scale is None else scale
     robust = sandwich(
         scores,
         solved.blocks,
         group=table.group,
-        scale=np.ones(len(scores)) if scale is None else scale,
+        scale=scale,
         cluster=cluster,
         correction=correction,
         n_cells=int(used.sum(axis=1) @ table.size),
         n_parameters=len(kept) + solved.effects.shape[0] * sample.y.shape[1],
     )
-    return Regression(beta=beta, kept=kept, sandwich=robust, fitted=fitted, separated=separated)
+    learnt = None
+    enough = int((~sample.treated).sum()) >= ENOUGH_CONTROLS
+    if correction == "learnt" and cluster is None and enough:
+        learnt = _learn(sample, table, solved, robust, scores, fitted, scale, model)
+    return Regression(
+        beta=beta,
+        kept=kept,
+        sandwich=robust,
+        fitted=fitted,
+        separated=separated,
+        learnt=learnt,
+    )
+
+
+def _learn(
+    sample: Sample,
+    table: Collapsed,
+    solved: _Solved,
+    robust: Sandwich,
+    scores: Float,
+    fitted: Float,
+    scale: Float,
+    model: Model,
+) -> Learnt:
+    """Own noise and shared shocks of treated areas, from the untreated ones."""
+    untreated = ~sample.treated
+    residual = np.nan_to_num(sample.y - fitted)[untreated]
+    groups = np.unique(table.group[sample.treated])
+    number = np.bincount(table.group[sample.treated], minlength=len(table.size)).astype(np.float64)
+    blocks, curve = learnt_variance(
+        residual, scale[untreated], solved.tilde[:, groups], number[groups], robust.bread
+    )
+    m = int(untreated.sum())
+    meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
+    of_group = np.searchsorted(groups, table.group[sample.treated])
+    a = scale[sample.treated]
+    size = np.bincount(of_group, curve[0] * a + curve[1] * a**2, len(groups))
+    own = robust.bread @ (meat + np.einsum("g,gpq->pq", size, blocks)) @ robust.bread
+    if sample.cluster is None:
+        return Learnt(own=own, n_own=m, shared=None, n_shared=0)
+    level = fitted if model == "poisson" else np.where(np.isnan(fitted), np.nan, 1.0)
+    kernel, n_shared = shock_kernel(
+        residual, np.nan_to_num(level)[untreated], sample.cluster[untreated]
+    )
+    cells = np.zeros((int(sample.cluster.max()) + 1, len(table.size)))
+    np.add.at(cells, (sample.cluster, table.group), scale)
+    shared = shared_covariance(
+        kernel,
+        np.einsum("pgt,gt->gtp", solved.tilde, solved.shape),
+        cells=cells,
+        squares=np.bincount(table.group, scale**2, len(table.size)).astype(np.float64),
+        bread=robust.bread,
+    )
+    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,7 +276,7 @@ def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
         effects=gammas[-1] - np.tensordot(beta, gammas[:-1], axes=1),
         strata=table.strata,
         systematic=np.tensordot(beta, columns, axes=1),
-        shape=np.zeros(mean.shape),
+        shape=used.astype(np.float64),
     )
 
 

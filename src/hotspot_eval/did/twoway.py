@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -31,7 +31,7 @@ TERMS = ("treatment",)
 class _TwoWay:
     cluster: ClusterBy = "area"
     period_effects: PeriodEffects = "common"
-    correction: Correction = "CR2"
+    correction: Correction = "learnt"
     ci_level: float = 0.95
 
     def __post_init__(self) -> None:
@@ -56,7 +56,9 @@ class _TwoWay:
         if sample.reason:
             return impossible(sample, sample.reason, told, terms=TERMS)
         cluster = clusters(sample, self.cluster)
-        regression = self._regress(sample, model, cluster, inference=True)
+        regression = self._regress(sample, model, cluster)
+        name = inference_name(self.correction, self.cluster, regression)
+        told = replace(told, inference=name)
         effect = effect_of(sample, regression, np.ones(1), told, cluster=cluster)
         covariance = np.array([[effect.std_error**2]])
         effects = told.effects(TERMS, regression.beta, covariance, (effect,))
@@ -68,7 +70,7 @@ class _TwoWay:
         model: Model,
         cluster: NDArray[np.intp] | None,
         *,
-        inference: bool,
+        inference: bool = True,
     ) -> Regression:
         return regress(
             sample,
@@ -106,13 +108,16 @@ class PoissonDid(_TwoWay):
     Parameters
     ----------
     cluster : {"area", "cluster"}
-        What the covariance is clustered by: areas, or the panel's clusters (boroughs).
-    period_effects : {"common", "cluster"}
-        Period effects shared by all areas, or own ones in each of the panel's clusters.
-    correction : {"CR2", "CR1"}
-        CR2 with Bell–McCaffrey degrees of freedom, or the factor
-        C/(C − 1)·(n − 1)/(n − K) with C − 1, as fixest and pyfixest have it (K: coefficients plus
-        period effects; area effects are nested in the clusters).
+        What the covariance is clustered by: areas, or the panel's clusters (boroughs), of which
+        many must be treated.
+    correction : {"learnt", "CR2", "CR1"}
+        ``learnt``, the default: what treated areas do by chance is learnt from controls of like
+        level, and where the panel has clusters also the shocks that areas of a cluster share. It
+        holds with few treated areas, where errors estimated from the treated themselves do not.
+        With fewer than 10 controls, or ``cluster="cluster"``, CR2. ``CR2``: cluster-robust with
+        Bell–McCaffrey degrees of freedom, for treated areas that are noisier than controls.
+        ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as fixest and pyfixest have it (K:
+        coefficients plus period effects; area effects are nested in the clusters).
     ci_level : float
 
     Notes
@@ -197,7 +202,7 @@ class LinearDid(_TwoWay):
 
 def clusters(sample: Sample, by: ClusterBy) -> NDArray[np.intp] | None:
     """Cluster codes of the covariance; None for areas."""
-    if by == "area":
+    if by != "cluster":
         return None
     if sample.cluster is None:
         raise InputError(

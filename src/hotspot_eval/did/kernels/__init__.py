@@ -1,8 +1,10 @@
 """Arrays in, arrays out: what every estimator stands on."""
 
 from hotspot_eval.did.kernels.collapse import Collapsed, collapse
+from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
+from hotspot_eval.did.kernels.shared import shared_covariance, shock_kernel
 from hotspot_eval.did.kernels.within import project
 
 __all__ = [
@@ -11,7 +13,10 @@ __all__ = [
     "PoissonSolution",
     "Sandwich",
     "collapse",
+    "learnt_variance",
     "project",
     "sandwich",
+    "shared_covariance",
+    "shock_kernel",
     "solve_poisson",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Correction", "Sandwich", "sandwich"]
 
 Float = NDArray[np.float64]
-Correction = Literal["CR2", "CR1"]
+Correction = Literal["learnt", "CR2", "CR1"]
 _ALL_OF_IT = 1.0 - 1e-8
 
 
@@ -31,7 +31,8 @@ class Sandwich:
         Information of each kind of cluster per unit of its scale.
     kind : ndarray of int, shape (C,)
     scale : ndarray, shape (C,)
-    correction : {"CR2", "CR1"}
+    correction : {"learnt", "CR2", "CR1"}
+        ``learnt`` is made elsewhere; here it is as CR2.
     """
 
     influence: Float
