@@ -127,4 +127,5 @@ def _newest(telling: pd.DataFrame, sources: Sequence[Source], fate: pd.Series) -
     last = taken == taken.max()
     if last.sum() == 1:
         fate[telling.index[~last]] = "superseded"
-    return telling.loc[last]
+    latest: pd.DataFrame = telling[last]
+    return latest

@@ -13,24 +13,14 @@ from hotspot_eval.data.incidents import Incidents
 from hotspot_eval.data.paths import PathLike
 from hotspot_eval.data.police_uk.batches import SameMonth, deliveries, settle
 from hotspot_eval.data.police_uk.coverage import coverage_checks, coverage_frame
-from hotspot_eval.data.police_uk.scan import (
-    CELLS,
-    POINTS,
-    ROWS,
-    Shape,
-    fill,
-    look_again,
-    prepare_table,
-)
+from hotspot_eval.data.police_uk.scan import CELLS, POINTS, ROWS, pass_over
 from hotspot_eval.data.police_uk.sources import Source, find_sources
-from hotspot_eval.data.police_uk.unpack import checksum, in_batches
+from hotspot_eval.data.police_uk.unpack import checksum
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.periods import PeriodLike
 
 __all__ = ["read_police_uk"]
-
-_ROWS_IN_MEMORY = 1_500_000
 
 
 def read_police_uk(
@@ -101,7 +91,7 @@ def read_police_uk(
     sources, others = find_sources(paths, bounds)
     _refuse(plain_name(sorted({s.path for s in sources if s.kind == "csv"})))
     engine = Engine([s.path for s in sources if s.kind == "csv"], limits=bounds)
-    unfinished = _scan(engine, CELLS, sources, bounds)
+    unfinished = pass_over(engine, CELLS, sources, bounds)
     found = deliveries(engine, sources)
     _refuse(_nothing(found))
     found["fate"] = settle(found, sources, same_month)
@@ -137,25 +127,6 @@ def _refuse(problems: Iterable[Problem]) -> None:
 
 def _nothing(found: pd.DataFrame) -> list[Problem]:
     return [Problem(where="argument 'paths'", what="the files hold no row")] * found.empty
-
-
-def _scan(engine: Engine, shape: Shape, sources: list[Source], limits: Limits) -> list[str]:
-    """Fill the shape's table; names of files whose last line does not end."""
-    prepare_table(engine, shape)
-    unfinished: list[str] = []
-    problems: list[Problem] = []
-    for batch in in_batches(sources, engine, limits):
-        try:
-            fill(engine, shape, batch)
-            if shape is CELLS:
-                problems.extend(look_again(engine, batch))
-                unfinished.extend(file.source.name for file in batch if not file.ends_whole)
-            engine.relieve(shape.table, above=_ROWS_IN_MEMORY)
-        except InputError as error:
-            problems.extend(error.problems)
-    _refuse(problems)
-    engine.gather(shape.table)
-    return unfinished
 
 
 def _covered(coverage: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
@@ -282,7 +253,7 @@ def _ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) ->
 
 
 def _files_frame(sources: Sequence[Source], found: pd.DataFrame) -> pd.DataFrame:
-    _refuse_changed(sources)
+    refuse_changed(sources)
     by_file = found.groupby("file")
     kept = found[found["fate"] == "kept"].groupby("file")["rows"].sum()
     table = pd.DataFrame(
@@ -304,7 +275,7 @@ def _files_frame(sources: Sequence[Source], found: pd.DataFrame) -> pd.DataFrame
     return table
 
 
-def _refuse_changed(sources: Sequence[Source]) -> None:
+def refuse_changed(sources: Sequence[Source]) -> None:
     """Refuse files that are no longer what was read."""
     changed = sorted(
         {
@@ -327,15 +298,15 @@ def _refuse_changed(sources: Sequence[Source]) -> None:
 def _points(engine: Engine, sources: list[Source], limits: Limits) -> None:
     """Counts by snap point, by a second scan the first time they are needed."""
     if not engine.has("all_points"):
-        _refuse_changed(sources)
-        _scan(engine, POINTS, sources, limits)
+        refuse_changed(sources)
+        pass_over(engine, POINTS, sources, limits)
 
 
 def _rows(
     engine: Engine, sources: list[Source], limits: Limits, wanted: tuple[str, ...] | None
 ) -> pd.DataFrame:
-    _refuse_changed(sources)
-    _scan(engine, ROWS, sources, limits)
+    refuse_changed(sources)
+    pass_over(engine, ROWS, sources, limits)
     only = "true"
     if wanted is not None:
         only = f"crime_type IN ({', '.join(literal(name) for name in wanted)})"

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import duckdb
 
-from hotspot_eval.data.engine import Engine, literal
-from hotspot_eval.data.police_uk.unpack import Ready
+from hotspot_eval.data.engine import Engine, Limits, literal
+from hotspot_eval.data.police_uk.sources import Source
+from hotspot_eval.data.police_uk.unpack import Ready, in_batches
 from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["CELLS", "POINTS", "ROWS", "Shape", "fill", "look_again", "prepare_table"]
+__all__ = ["CELLS", "POINTS", "ROWS", "Shape", "pass_over"]
 
+_ROWS_IN_MEMORY = 1_500_000
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _LOOKED_AT = ("Location", "LSOA name")
 
@@ -61,12 +63,43 @@ ROWS = Shape(
 )
 
 
-def prepare_table(engine: Engine, shape: Shape) -> None:
-    """An empty table of that shape."""
+def pass_over(engine: Engine, shape: Shape, sources: list[Source], limits: Limits) -> list[str]:
+    """Scan all files into the shape's table, and gather it as ``all_<table>``.
+
+    Returns
+    -------
+    list of str
+        Files whose last line does not end.
+
+    Raises
+    ------
+    InputError
+        Every file that cannot be used, at once.
+    """
     engine.run(f"CREATE OR REPLACE TABLE {shape.table} ({shape.columns})")
+    unfinished: list[str] = []
+    problems: list[Problem] = []
+    batches = in_batches(sources, engine, limits)
+    for batch in batches:
+        if isinstance(batch, InputError):
+            problems.extend(batch.problems)
+            continue
+        try:
+            _fill(engine, shape, batch)
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        if shape.table == CELLS.table:
+            problems.extend(_look_again(engine, batch))
+            unfinished.extend(file.source.name for file in batch if not file.ends_whole)
+        engine.relieve(shape.table, above=_ROWS_IN_MEMORY)
+    if problems:
+        raise InputError(*problems)
+    engine.gather(shape.table)
+    return unfinished
 
 
-def fill(engine: Engine, shape: Shape, batch: Sequence[Ready]) -> None:
+def _fill(engine: Engine, shape: Shape, batch: Sequence[Ready]) -> None:
     """Scan one batch of files of equal header into the table.
 
     Raises
@@ -134,7 +167,7 @@ def _explain(file: Ready, message: str) -> Problem:
     return Problem(where=file.source.name, what=what, advice=advice)
 
 
-def look_again(engine: Engine, batch: Sequence[Ready]) -> list[Problem]:
+def _look_again(engine: Engine, batch: Sequence[Ready]) -> list[Problem]:
     """A second, exact look at files that the scan made suspicious: swapped axes, rows repeated."""
     numbers = ", ".join(str(file.number) for file in batch)
     found = engine.ask(

@@ -72,13 +72,12 @@ class Ready:
     size: int
 
 
-def in_batches(sources: list[Source], engine: Engine, limits: Limits) -> Iterator[list[Ready]]:
-    """Street files a few at a time, alike in header; copies go with their batch.
+def in_batches(
+    sources: list[Source], engine: Engine, limits: Limits
+) -> Iterator[list[Ready] | InputError]:
+    """Street files a few at a time, alike in header; unpacked copies go with their batch.
 
-    Raises
-    ------
-    InputError
-        Every file of a batch that is damaged, at once.
+    Files of a batch that are damaged come as the error that names them all.
     """
     room = limits.batch_mb << 20
     with ThreadPoolExecutor(max_workers=limits.threads) as pool:
@@ -96,7 +95,7 @@ def in_batches(sources: list[Source], engine: Engine, limits: Limits) -> Iterato
                     if file.path.parent == engine.scratch:
                         copies.callback(file.path.unlink)
                 if problems:
-                    raise InputError(*problems)
+                    yield InputError(*problems)
                 alike: dict[tuple[str, ...], list[Ready]] = {}
                 for file in ready:
                     alike.setdefault(file.header, []).append(file)
