@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar, cast, get_args
@@ -24,10 +25,11 @@ __all__ = [
 
 Level = Literal["open", "internal", "publication"]
 SUPPRESSED = "[c]"
-_STRUCTURAL = frozenset(
-    {"year", "month", "week", "day", "period", "event_time", "lag", "lead", "rank", "k", "df"}
-    | {"draws", "scenes", "cells", "sites", "boroughs", "areas", "periods", "clusters"}
-    | {"n_areas", "n_treated", "n_control", "n_clusters", "n_periods", "n_cells"}
+_STRUCTURAL = re.compile(
+    r"year|month|week|day|period|event_time|lag|lead|rank|k|df|gap|lookback|seed|cohort"
+    r"|(\w+_)?(areas|periods|cells|clusters|sites|boroughs|wards|draws|scenes|permutations)"
+    r"|n_(treated|control)",
+    re.IGNORECASE,
 )
 
 
@@ -159,7 +161,7 @@ def count_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
         str(name)
         for name in frame.columns
-        if str(name).lower() not in _STRUCTURAL and _whole(frame[name])
+        if not _STRUCTURAL.fullmatch(str(name)) and _whole(frame[name])
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.report.disclosure import Level
 from hotspot_eval.report.files import hide_paths, write_atomically
+from hotspot_eval.report.render import shown_at
 
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["notebook_html"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LEFT_OUT = '<p class="small">Output left out: only protected tables and figures are published.</p>'
 _INJECTED = "The settings of this run are listed on the site's page."
 
 
@@ -28,6 +31,7 @@ def notebook_html(
     title: str,
     back: str = "index.html",
     back_text: str = "Back to the results of this site",
+    disclosure: Level = "open",
 ) -> Path:
     """Render an executed notebook as one page that needs nothing else.
 
@@ -42,6 +46,9 @@ def notebook_html(
         Of the page; also its heading if the notebook has none.
     back, back_text : str
         Link to the site's page; empty ``back`` for none.
+    disclosure : {"open", "internal", "publication"}
+        On publication only tables and figures that a part has protected are shown; other output
+        of code is left out, and the page says so where it was.
 
     Raises
     ------
@@ -50,6 +57,7 @@ def notebook_html(
     """
     import nbformat
 
+    check_choice("disclosure", disclosure, get_args(Level))
     source, target = Path(executed_ipynb), Path(out_html)
     try:
         notebook = nbformat.read(source, as_version=4)
@@ -58,7 +66,7 @@ def notebook_html(
             Problem(where=source.name, what=f"is no notebook ({type(error).__name__})")
         ) from error
     for cell in notebook.cells:
-        _clean(cell)
+        _clean(cell, strict=disclosure == "publication")
     page = {
         "title": title,
         "back": back,
@@ -101,15 +109,28 @@ def _has_heading(notebook: NotebookNode) -> bool:
     )
 
 
-def _clean(cell: NotebookNode) -> None:
+def _clean(cell: NotebookNode, *, strict: bool) -> None:
     if "injected-parameters" in cell.metadata.get("tags", []):
         cell.cell_type, cell.source = "markdown", _INJECTED
         return
     if cell.cell_type != "code":
         return
     cell.source = hide_paths(cell.source)
+    if strict:
+        cell.outputs = [output if _protected(output) else _left_out() for output in cell.outputs]
     for output in cell.outputs:
         _clean_output(output)
+
+
+def _protected(output: NotebookNode) -> bool:
+    html = output.get("data", {}).get("text/html", "")
+    return shown_at(html) == "publication"
+
+
+def _left_out() -> NotebookNode:
+    import nbformat
+
+    return nbformat.v4.new_output("display_data", data={"text/html": _LEFT_OUT})
 
 
 def _clean_output(output: NotebookNode) -> None:

@@ -195,7 +195,7 @@ class Part:
         refuse_records(f"table '{name}'", frame)
         table = Table.from_frame(name, frame, caption=caption, counts=counts, part=self.name)
         self._tables[name] = table
-        return show_table(table.disclosed(self.disclosure))
+        return show_table(table.disclosed(self.disclosure), self.disclosure.level)
 
     def figure(
         self,
@@ -242,7 +242,8 @@ class Part:
             part=self.name,
         )
         self._figures[name] = entry
-        return show_figure(entry, (self.folder / FIGURES / entry.file).read_bytes())
+        image = (self.folder / FIGURES / entry.file).read_bytes()
+        return show_figure(entry, image, self.disclosure.level)
 
     def record(self) -> PartRecord:
         """What has been collected so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hotspot_eval.report import wording
-from hotspot_eval.report.disclosure import SUPPRESSED
+from hotspot_eval.report.disclosure import SUPPRESSED, Level
 from hotspot_eval.report.entries import Cell, FigureFile, Table
 from hotspot_eval.report.files import slug
 
-__all__ = ["Shown", "environment", "show_figure", "show_table"]
+__all__ = ["Shown", "environment", "show_figure", "show_table", "shown_at"]
+
+_LEVEL = re.compile(r'<div class="shown" data-disclosure="(\w+)">')
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,25 @@ def data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def show_table(table: Table) -> Shown:
+def show_table(table: Table, level: Level) -> Shown:
     """A table as the page shows it, for a notebook."""
-    return Shown(_macro("data_table", table), f"{table.caption}: {len(table.rows)} rows")
+    return Shown(_shown("data_table", level, table), f"{table.caption}: {len(table.rows)} rows")
 
 
-def show_figure(figure: FigureFile, png: bytes) -> Shown:
+def show_figure(figure: FigureFile, png: bytes, level: Level) -> Shown:
     """A figure with title, subtitle and alternative text, for a notebook."""
-    return Shown(_macro("figure_block", figure, data_uri(png), ""), f"{figure.title}. {figure.alt}")
+    html = _shown("figure_block", level, figure, data_uri(png), "")
+    return Shown(html, f"{figure.title}. {figure.alt}")
+
+
+def shown_at(html: str) -> str:
+    """The level at which a piece of a notebook was protected; empty if it is no such piece."""
+    found = _LEVEL.match(html)
+    return found.group(1) if found else ""
+
+
+def _shown(name: str, level: Level, *arguments: Any) -> str:
+    return f'<div class="shown" data-disclosure="{level}">{_macro(name, *arguments)}</div>'
 
 
 def _macro(name: str, *arguments: Any) -> str:
