@@ -189,11 +189,9 @@ def _ids(column: pd.Series, where: str) -> NDArray[np.object_]:
 def _refuse_geometry(geometry: gpd.GeoSeries, ids: NDArray[np.object_], where: str) -> None:
     nothing = (geometry.isna() | geometry.is_empty).to_numpy()
     other = ~geometry.geom_type.isin(_POLYGONS).to_numpy() & ~nothing
-    flat = ~nothing & ~other & (shapely.area(geometry.to_numpy()) == 0)
     faults = [
         ("areas have no geometry", nothing),
         ("areas are not polygons", other),
-        ("areas have no extent", flat),
     ]
     problems = [
         Problem(where=where, what=what, examples=list(ids[mask]))
