@@ -16,7 +16,7 @@ from hotspot_eval.spatial.exact import neighbour_sum_tail
 from hotspot_eval.spatial.local_permutation import draw_neighbours, rank_equal, rank_weighted
 from hotspot_eval.spatial.local_result import Method
 
-__all__ = ["Request", "as_counts", "binary", "own_side", "tail_p_values"]
+__all__ = ["Request", "as_counts", "binary", "exact_p_values", "own_side", "tail_p_values"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -87,21 +87,36 @@ def _exact_p(counts: Ints, links: Links, request: Request, side: NDArray[np.int8
             )
         )
     sums = binary(links) @ counts
-    large, small = (side > 0), (side < 0)
-    both = request.alternative == "two-sided"
-    flip = request.alternative == "less"
+    return exact_p_values(
+        counts, sums, links.degree, side, request.alternative, mid_p=request.mid_p
+    )
+
+
+def exact_p_values(
+    counts: Ints,
+    sums: Ints,
+    degree: Ints,
+    side: NDArray[np.int8],
+    alternative: Alternative,
+    *,
+    mid_p: bool,
+) -> Array:
+    """Exact p-values of neighbour sums, shape (N, T); 1 where ``side`` is 0, NaN for isolates."""
+    large, small = side > 0, side < 0
+    both = alternative == "two-sided"
+    flip = alternative == "less"
     want_upper = (large | small) if both else (small if flip else large)
     want_lower = (large | small) if both else (large if flip else small)
-    upper = neighbour_sum_tail(counts, sums, links.degree, upper=True, wanted=want_upper)
-    lower = neighbour_sum_tail(counts, sums, links.degree, upper=False, wanted=want_lower)
+    upper = neighbour_sum_tail(counts, sums, degree, upper=True, wanted=want_upper)
+    lower = neighbour_sum_tail(counts, sums, degree, upper=False, wanted=want_lower)
     if both:
         smaller = np.where(upper.at <= lower.at, upper.at - upper.beyond, lower.at - lower.beyond)
-        at = smaller if request.mid_p else None
+        at = smaller if mid_p else None
         p_value = p_values_from_tails(lower.at, upper.at, alternative="two-sided", at=at)
     else:
         tail = np.where(want_upper, upper.at, lower.at)
         beyond = np.where(want_upper, upper.beyond, lower.beyond)
-        at = tail - beyond if request.mid_p else None
+        at = tail - beyond if mid_p else None
         p_value = p_values_from_tails(tail, tail, alternative="greater", at=at)
     return np.where(side == 0, 1.0, p_value)
 
