@@ -1,8 +1,8 @@
 """Did hotspot and problem-oriented policing reduce violence?
 
-A :class:`Panel` (what happened where and when) and a :class:`Design` (who was treated, when, against
-whom) are estimated into an :class:`Effect`. Everything else makes one of these, judges one or shows
-one.
+A :class:`Panel` (what happened where and when) and a :class:`Design` (who was treated, when,
+against whom) are estimated into an :class:`Effect`. Everything else makes one of these, judges one
+or shows one.
 """
 
 from hotspot_eval import report
@@ -19,6 +19,7 @@ from hotspot_eval.data import (
     read_areas,
     read_counts,
     read_met_counts,
+    read_police_uk,
     read_register,
 )
 from hotspot_eval.design import Design, Estimator, Spell
@@ -46,3 +47,54 @@ from hotspot_eval.spatial import contiguity, moran
 from hotspot_eval.synthesis import pool
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CALENDAR",
+    "Break",
+    "Check",
+    "Counts",
+    "Design",
+    "Effect",
+    "Effects",
+    "Estimator",
+    "Fit",
+    "HotspotEvalError",
+    "InputError",
+    "InterventionRegister",
+    "Ledger",
+    "LinearDid",
+    "Panel",
+    "Partition",
+    "Periods",
+    "Placement",
+    "PoissonDid",
+    "Problem",
+    "Spell",
+    "__version__",
+    "breaks_in_window",
+    "check_outcome",
+    "contiguity",
+    "displacement",
+    "displacement_check",
+    "e_test",
+    "event_study",
+    "linear_did",
+    "moran",
+    "open_site",
+    "open_study",
+    "partition",
+    "poisson_did",
+    "pool",
+    "primary_effects",
+    "primary_outcome",
+    "read_areas",
+    "read_counts",
+    "read_met_counts",
+    "read_police_uk",
+    "read_register",
+    "report",
+    "rirr",
+    "role_table",
+    "wdd",
+    "wdq",
+]

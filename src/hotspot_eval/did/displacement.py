@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did.twoway import poisson_did
@@ -201,8 +199,7 @@ def _slope(effect: Effect) -> float:
 
 def _correlation(one: Fit, other: Fit) -> float:
     """Correlation of two estimates from the influence values of the areas that they share."""
-    first = pd.Series(one.influence[:, 0], index=one.areas)
-    second = pd.Series(other.influence[:, 0], index=other.areas)
-    both = first.index.intersection(second.index)
+    first, second = one.influence[:, 0], other.influence[:, 0]
+    _, mine, theirs = np.intersect1d(one.areas, other.areas, return_indices=True)
     size = math.sqrt(float(first @ first) * float(second @ second))
-    return float(first[both] @ second[both]) / size if size > 0 else 0.0
+    return float(first[mine] @ second[theirs]) / size if size > 0 else 0.0

@@ -19,7 +19,7 @@ Scale = Literal["log_irr", "count", "rate"]
 NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Quantity:
     """An effect told on a scale people use, with its interval.
 
@@ -36,7 +36,12 @@ class Quantity:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}) {self.unit}"
+        digits = 3 if self.unit == "IRR" else 1
+        value, low, high = (f"{x:.{digits}f}" for x in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high}) {self.unit}"
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

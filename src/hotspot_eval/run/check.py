@@ -68,7 +68,7 @@ def _together(inputs: Inputs) -> list[Problem]:
 
 
 def _paths(inputs: Inputs) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     for field, name in inputs.named():
         try:
             found = inputs.folders.find(name, field=field)
@@ -210,10 +210,13 @@ def _area_frame(inputs: Inputs) -> pd.DataFrame | None:
     """The boundaries, or where they are faulty at least their ids, names and boroughs."""
     if not _usable(inputs, "areas.path"):
         return None
+    source = inputs.params.areas
     try:
-        return inputs.areas()
+        drawn: pd.DataFrame = inputs.areas()
     except InputError:
-        source = inputs.params.areas
+        pass
+    else:
+        return drawn
     try:
         frame = pyogrio.read_dataframe(
             inputs.folders.find(source.path, field="areas.path"), read_geometry=False

@@ -178,7 +178,7 @@ class Inputs:
                 panel = self.counted()
             except InputError:
                 return None
-            return panel.periods, panel.observed.any(axis=(0, 2))
+            return panel.periods, np.asarray(panel.observed.any(axis=(0, 2)))
         try:
             column = pd.concat(
                 [_columns(file, [counts.period])[counts.period] for file in self.count_files()]

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hotspot_eval.design import Kind
+from hotspot_eval.did import ClusterBy
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.periods import Frequency, interval_days
 
@@ -156,7 +157,7 @@ class Estimation(_Strict):
     """The estimator and the standard error, fixed before the result is seen."""
 
     estimator: Literal["poisson", "linear"] = "poisson"
-    cluster: Literal["area", "cluster"] = "area"
+    cluster: ClusterBy = "area"
     permutations: int = Field(default=999, ge=99, le=99_999)
 
 

@@ -18,6 +18,7 @@ from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
 from hotspot_eval.report import Part
@@ -136,7 +137,7 @@ class Site:
         return Ledger() if self.params.treatment is not None else self.placement().ledger
 
     def borough(self) -> gpd.GeoDataFrame:
-        """Boundaries of the areas that have a role in the design, and of the rest of the borough."""
+        """Boundaries of the areas with a role in the design, and of the rest of the borough."""
         areas, panel = self.areas(), self.panel()
         laid = self.design().on(panel)
         inside = laid.role != "excluded"
@@ -157,13 +158,14 @@ class Site:
         return panel.select(periods=(labels[begin], labels[first - 1]))
 
     def caption(self, panel: Panel | None = None) -> str:
-        """Counts and period under a figure."""
+        """Counts and period under a figure: of the design's windows, or of a panel."""
         shown = self.panel(self.primary) if panel is None else panel
         counts, observed = shown.single()
-        labels = shown.periods.labels
+        used = observed if panel is not None else observed & self.design().on(shown).used
+        labels = [shown.periods.labels[t] for t in np.flatnonzero(used.any(axis=0))]
         return (
-            f"{int(counts[observed].sum()):,} events of {self.primary} in {shown.shape[0]:,} areas, "
-            f"{labels[0]} to {labels[-1]}"
+            f"{int(counts[used].sum()):,} events of {self.primary} in "
+            f"{int(used.any(axis=1).sum()):,} areas, {labels[0]} to {labels[-1]}"
         )
 
     @property
@@ -174,17 +176,21 @@ class Site:
         )
 
     def secondary_effects(self) -> dict[str, Effect]:
-        """The effect on each secondary outcome, by the declared estimator."""
+        """The effect on each secondary outcome, by the declared estimator, with Holm's p-value."""
         design, estimate = self.design(), self.estimator()
-        return {
-            name: estimate(self.panel(name), design).effect
-            for name in self.params.outcomes.secondary
-        }
+        return holm(
+            {
+                name: estimate(self.panel(name), design).effect
+                for name in self.params.outcomes.secondary
+            }
+        )
 
     def estimator(self) -> Estimator:
         """The estimator declared in the params."""
-        chosen = {"poisson": PoissonDid, "linear": LinearDid}[self.params.estimation.estimator]
-        return chosen(cluster=self.params.estimation.cluster)
+        told = self.params.estimation
+        if told.estimator == "linear":
+            return LinearDid(cluster=told.cluster)
+        return PoissonDid(cluster=told.cluster)
 
     def break_check(self) -> Check:
         """Breaks in recording inside the study's windows.
