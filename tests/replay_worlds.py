@@ -48,7 +48,7 @@ def operation(panel, rule, start, rng, *, cluster="A", pre=3, post=3, gap=0):
 def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0):
     """The recipe scene by scene in plain loops; a scene is (cluster, onset, treated rows).
 
-    Returns d, p(0), x′β.
+    Returns d, p(0), and x′β of the past alone.
     """
 
     def log_ratio(scene, begin, stop):
@@ -60,6 +60,10 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
         bottom = sum(counts[i, t] for i in controls for t in range(first, stop))
         return np.log((top + 0.5) / (bottom + 0.5 * q)), bottom, q
 
+    def touched(onset):
+        """Treated areas, where the real operation runs into the window."""
+        return target[2] if onset + post > target[1] else []
+
     def row(scene):
         s = scene[1]
         base, _, q = log_ratio(scene, s - gap - pre, s - gap)
@@ -70,6 +74,16 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
             spans.append((s - 12, s - 12 + post))
         x += [log_ratio(scene, b, e)[0] - base for b, e in spans]
         expected = control * np.exp(log_ratio(scene, 0, s)[0])
+        near = [i for i in range(len(counts)) if cluster[i] == scene[0] and i not in scene[2]]
+        far = [i for i in range(len(counts)) if cluster[i] != scene[0] and i not in touched(s)]
+
+        def grown(rows, begin, stop):
+            return np.log(
+                (sum(counts[i, s : s + post].sum() for i in rows) + 0.5)
+                / (sum(counts[i, begin:stop].sum() for i in rows) + 0.5)
+            )
+
+        x += [grown(near, 0, s) - grown(far, 0, s), grown(far, s - gap - pre, s - gap)]
         return after - base, x, expected, control
 
     rows = [row(scene) for scene in pool]
@@ -105,8 +119,9 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
     level = np.average(u**2, weights=weight)
     u = u / np.sqrt(level)
     change, x0, expected, control = row(target)
-    predicted = np.concatenate([[1.0], (np.array(x0[1:]) - centre) / spread]) @ beta
-    d = change - predicted
+    standard = np.concatenate([[1.0], (np.array(x0[1:]) - centre) / spread])
+    d = change - standard @ beta
+    predicted = standard[:-2] @ beta[:-2]
     variance = (phi * (1 / (expected + 1) + 1 / (control + 1)) + tau2) * level
     variance *= scale[target[0]] * (1 + p / total)
     extreme = np.abs(u) >= abs(d) / np.sqrt(variance)

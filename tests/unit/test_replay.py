@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.replay_worlds import boroughs, operation, panel_of, slow_recipe
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError
-from hotspot_eval.inference.replay import Mimic, TopK
+from hotspot_eval.inference.replay import TopK, checks
 from hotspot_eval.inference.replay import replay as run_replay
 
 START = "2022-07"
@@ -194,22 +195,33 @@ def test_wrong_rule_is_reported(world):
     assert len(checks) == 6
 
 
-def test_a_lasting_drift_is_seen():
-    panel = boroughs(np.random.default_rng(2), months=60, mean=40)
-    counts = panel.counts[:, :, 0].copy()
-    design = operation(panel, TopK(k=4, by="random"), "2023-07", np.random.default_rng(0))
-    steady = play(panel, design, rule=Mimic())
-    rising = np.random.default_rng(9)
-    for t in range(48, 54):
-        counts[:, t] = rising.poisson(counts[:, t] * (1 + (counts[:, :24].mean(axis=1) > 40)))
-    moved = play(
-        panel_of(counts, panel.areas, panel.cluster, panel.periods.labels),
-        design,
-        rule=TopK(k=4),
-    )
-    drift = {check.name: check.status for check in moved.checks}["replay drift"]
-    assert drift == "failed"
-    assert {c.name: c.status for c in steady.checks}["replay drift"] == "passed"
+def null_of(u, cluster, onset, windows=12.0):
+    """What the checks read of a reference distribution."""
+    scenes = SimpleNamespace(cluster=cluster, onset=onset)
+    reference = SimpleNamespace(u=u, windows=np.full(cluster.max() + 1, windows))
+    return SimpleNamespace(pool=SimpleNamespace(scenes=scenes), reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("name", "planted"),
+    [
+        ("drift", lambda u, cluster, onset: u + (onset > 29)),
+        ("clusters", lambda u, cluster, onset: u + 2.0 * (cluster == 3)),
+        ("season", lambda u, cluster, onset: u + 1.5 * (onset % 12 < 3)),
+    ],
+)
+def test_checks_see_what_is_planted_and_only_that(world, name, planted):
+    rng = np.random.default_rng(4)
+    cluster, onset = (grid.ravel() for grid in np.meshgrid(np.arange(12), np.arange(24, 36)))
+    u = rng.normal(size=len(cluster))
+    stage = SimpleNamespace(panel=world, labels=tuple("ABCDEFGHIJKL"))
+    look = {
+        "drift": lambda null: checks._drift([null]),
+        "clusters": lambda null: checks._clusters(stage, [null]),
+        "season": lambda null: checks._season(stage, [null]),
+    }
+    assert look[name](null_of(planted(u, cluster, onset), cluster, onset)).status == "failed"
+    assert {seen(null_of(u, cluster, onset)).status for seen in look.values()} == {"passed"}
 
 
 def test_same_seed_same_answer_and_inputs_stay(world):

@@ -101,7 +101,8 @@ def replay(
     or across a break; in the site's own cluster it must have ended before the site's start. With
     l(W) = log[(T + ½)/(C + ½q)], T and C the events of chosen areas and controls in a window and q
     controls for each chosen area, y = l(post) − l(pre) is predicted from x, the same ratio in the
-    last three months, the months before, and the years before (and the same months last year). The
+    last three months, the months before, and the years before (and the same months last year), and
+    how the own cluster's controls and the other clusters moved after the start. The
     effect is d = y − x′β; its test ranks |d − δ|/√V(δ) among the pool's studentised residuals, each
     weighted ½^(age in years); the interval holds every δ that the test does not reject. V reads no
     treated count after the start.

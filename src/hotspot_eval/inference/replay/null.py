@@ -67,8 +67,8 @@ def judge_one(null: SiteNull, *, level: float, alternative: Alternative) -> Verd
         high=high,
         statistic=told.effect / spread,
         df=float("inf"),
-        expected_change=told.predicted,
-        expected_change_se=told.predicted_se,
+        expected_change=told.foreseen,
+        expected_change_se=told.foreseen_se,
         expected_df=_df_of_mean(null.reference),
     )
 
@@ -104,8 +104,8 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
         high=NAN,
         statistic=NAN,
         df=NAN,
-        expected_change=float(weights @ [null.expectation.predicted for null in nulls]),
-        expected_change_se=float(weights @ [null.expectation.predicted_se for null in nulls]),
+        expected_change=float(weights @ [null.expectation.foreseen for null in nulls]),
+        expected_change_se=float(weights @ [null.expectation.foreseen_se for null in nulls]),
         expected_df=float(max(calendar - 1, 1)),
         correlation=_off_diagonal_mean(correlation),
         notes=(ONE_WINDOW,),

@@ -17,8 +17,10 @@ __all__ = ["Expectation", "Features", "Reference", "calibrate", "features", "ind
 Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
 Ratio = Callable[[Places, Places], Vector]
+Events = Callable[[NDArray[np.float64], Places, Places], Vector]
 _ROUNDS = 3
 _PHI_FLOOR = 0.3
+AROUND = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +32,7 @@ class Features:
     change : ndarray, shape (S,)
         l(post) − l(pre).
     past : ndarray, shape (S, P)
-        What was known beforehand; the first column is 1.
+        What was known beforehand, and what happened around; the first column is 1.
     expected, control : ndarray, shape (S,)
         Events expected in the treated areas from history and the controls' post window; events of
         the controls. Neither reads the treated post window.
@@ -102,11 +104,14 @@ class Reference:
     def expect(self, scene: Features, cluster: int, row: int = 0) -> Expectation:
         """The reference laid over one scene."""
         x = np.concatenate([[1.0], (scene.past[row, 1:] - self.centre) / self.spread])
+        known = x.copy()
+        known[-AROUND:] = 0.0
         factor = float(self.scale2[cluster]) * self.inflation()
         return Expectation(
             change=float(scene.change[row]),
             predicted=float(x @ self.coefficients),
-            predicted_se=float(np.sqrt(x @ self.coefficient_cov @ x)),
+            foreseen=float(known @ self.coefficients),
+            foreseen_se=float(np.sqrt(known @ self.coefficient_cov @ known)),
             expected=float(scene.expected[row]),
             from_treated=self.phi * factor,
             fixed=(self.phi / (float(scene.control[row]) + 1.0) + self.tau2) * factor,
@@ -117,11 +122,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Expectation:
-    """One scene against its reference: d, V(δ) and the distribution of (d − δ)/√V(δ)."""
+    """One scene against its reference: d, V(δ) and the distribution of (d − δ)/√V(δ).
+
+    ``predicted`` is x′β; ``foreseen`` the same from the past alone, with what happened around the
+    scene after its start held at the pool's mean: the regression to the mean.
+    """
 
     change: float
     predicted: float
-    predicted_se: float
+    foreseen: float
+    foreseen_se: float
     expected: float
     from_treated: float
     fixed: float
@@ -188,12 +198,33 @@ def features(scenes: Scenes, windows: Windows) -> Features:
     if windows.post < year:
         begin = onset - year
         columns.append(_since(ratio, base, begin, begin + windows.post))
+    columns += _around(scenes, windows, events)
     return Features(
         change=_log_ratio(post_treated, post_control, odds) - base,
         past=np.column_stack(columns),
         expected=post_control * np.exp(ratio(np.zeros_like(onset), onset)),
         control=post_control,
     )
+
+
+def _around(scenes: Scenes, windows: Windows, events: Events) -> list[Vector]:
+    """What happened around the scene, after the start: near controls against far, and far alone.
+
+    log[N(post)/N(history)] − log[F(post)/F(history)] and log[F(post)/F(pre)], N the controls of
+    the own cluster and F the clean areas of other clusters; both 0 without such areas. The first
+    lets the pool say how much of the controls' movement is noise.
+    """
+    onset, zero = scenes.onset, np.zeros_like(scenes.onset)
+
+    def grown(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
+        after = np.sum([events(running, onset + o, onset + o + 1) for o in windows.on], axis=0)
+        return np.asarray(np.log((after + 0.5) / (events(running, begin, stop) + 0.5)))
+
+    before = onset - windows.gap
+    there = scenes.sum_far[:, -1] > 0
+    near = grown(scenes.sum_near, zero, onset) - grown(scenes.sum_far, zero, onset)
+    far = grown(scenes.sum_far, before - windows.pre, before)
+    return [np.where(there & (scenes.sum_near[:, -1] > 0), near, 0.0), np.where(there, far, 0.0)]
 
 
 def _log_ratio(treated: Vector, control: Vector, odds: Vector) -> Vector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,9 @@ class Scenes:
         Rows chosen and rows compared with, for each scene.
     sum_treated, sum_controls : ndarray, shape (S, T + 1)
         Events before each period, summed over these rows; column 0 is 0.
+    sum_near, sum_far : ndarray, shape (S, T + 1)
+        The same for the controls in the scene's own cluster, and for every area of other clusters
+        whose windows are clean.
     left_out : dict
         Reason → number of cluster × date pairs that are no scene.
     """
@@ -121,6 +125,8 @@ class Scenes:
     controls: tuple[NDArray[np.intp], ...]
     sum_treated: NDArray[np.float64]
     sum_controls: NDArray[np.float64]
+    sum_near: NDArray[np.float64]
+    sum_far: NDArray[np.float64]
     left_out: dict[str, int]
 
     def __len__(self) -> int:
@@ -135,6 +141,8 @@ class Scenes:
             controls=tuple(self.controls[row] for row in rows),
             sum_treated=self.sum_treated[rows],
             sum_controls=self.sum_controls[rows],
+            sum_near=self.sum_near[rows],
+            sum_far=self.sum_far[rows],
             left_out=self.left_out,
         )
 
@@ -242,21 +250,18 @@ def act(
     """
     n, t = stage.counts.shape
     cast = ~stage.excluded if allowed is None else allowed & ~stage.excluded
-    running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
     back = max(reach, windows.gap + windows.pre)
     left: dict[str, int] = {}
-    keys: list[tuple[int, int]] = []
-    casts: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    casts: list[_Cast] = []
     for onset in range(max(history, back), min(last, t - windows.post) + 1):
-        if any(
-            onset - windows.gap - windows.pre < at < onset + windows.post for at in stage.breaks
-        ):
+        begin, stop = onset - windows.gap - windows.pre, onset + windows.post
+        if any(begin < at < stop for at in stage.breaks):
             _count(left, "window holds a break in recording", len(stage.labels))
             continue
-        period = stage.panel.periods.labels[onset]
         chosen = np.zeros(n, dtype=bool)
+        period = stage.panel.periods.labels[onset]
         chosen[stage.panel.positions(rule(stage.panel, period, rng))] = True
-        clean = np.asarray(stage.usable[:, onset - back : onset + windows.post].all(axis=1))
+        clean = np.asarray(stage.usable[:, onset - back : stop].all(axis=1))
         for place in range(len(stage.labels)):
             home = cast & (stage.cluster == place)
             treated = home & chosen
@@ -265,9 +270,17 @@ def act(
             if reason:
                 _count(left, reason, 1)
                 continue
-            keys.append((place, onset))
-            casts.append((np.flatnonzero(treated), np.flatnonzero(pool & ~treated)))
-    return _assemble(keys, casts, running, left)
+            rows = np.flatnonzero(treated), np.flatnonzero(pool & ~treated)
+            casts.append(_Cast(place, onset, *rows, clean & cast))
+    return _assemble(stage, casts, left)
+
+
+class _Cast(NamedTuple):
+    place: int
+    onset: int
+    treated: NDArray[np.intp]
+    controls: NDArray[np.intp]
+    clean: NDArray[np.bool_]
 
 
 def _reason(
@@ -289,32 +302,45 @@ def _count(left: dict[str, int], reason: str, number: int) -> None:
     left[reason] = left.get(reason, 0) + number
 
 
-def _assemble(
-    keys: Sequence[tuple[int, int]],
-    casts: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    running: NDArray[np.float64],
-    left: dict[str, int],
-) -> Scenes:
-    width = running.shape[1]
-    treated = np.array([running[t].sum(axis=0) for t, _ in casts]).reshape(-1, width)
-    controls = np.array([running[c].sum(axis=0) for _, c in casts]).reshape(-1, width)
-    places = np.array(keys, dtype=np.intp).reshape(-1, 2)
+def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Scenes:
+    n, t = stage.counts.shape
+    running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
+    treated, controls, near, far = (np.zeros((len(casts), t + 1)) for _ in range(4))
+    by_cluster: dict[int, NDArray[np.float64]] = {}
+    for s, cast in enumerate(casts):
+        if cast.onset not in by_cluster:
+            by_cluster = {cast.onset: _cluster_sums(stage, running, cast.clean)}
+        sums = by_cluster[cast.onset]
+        treated[s] = running[cast.treated].sum(axis=0)
+        controls[s] = running[cast.controls].sum(axis=0)
+        at_home = cast.controls[stage.cluster[cast.controls] == cast.place]
+        near[s] = controls[s] if not stage.everywhere else running[at_home].sum(axis=0)
+        far[s] = sums.sum(axis=0) - sums[cast.place]
     return Scenes(
-        cluster=places[:, 0],
-        onset=places[:, 1],
-        treated=tuple(t for t, _ in casts),
-        controls=tuple(c for _, c in casts),
+        cluster=np.array([cast.place for cast in casts], dtype=np.intp),
+        onset=np.array([cast.onset for cast in casts], dtype=np.intp),
+        treated=tuple(cast.treated for cast in casts),
+        controls=tuple(cast.controls for cast in casts),
         sum_treated=treated,
         sum_controls=controls,
+        sum_near=near,
+        sum_far=far,
         left_out=left,
     )
+
+
+def _cluster_sums(
+    stage: Stage, running: NDArray[np.float64], clean: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Running totals of the clean areas of each cluster, shape (B, T + 1)."""
+    sums = np.zeros((len(stage.labels), running.shape[1]))
+    np.add.at(sums, stage.cluster[clean], running[clean])
+    return sums
 
 
 def scene_of_site(stage: Stage, site: Site) -> Scenes:
     """The real operation, as a scene of one."""
     rows = np.concatenate([site.treated, site.controls])
-    n = len(stage.counts)
-    running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
     observed = stage.panel.observed[rows, :, 0]
     first = site.onset - site.windows.gap - site.windows.pre
     if not observed[:, first : site.onset + site.windows.post].all():
@@ -332,4 +358,6 @@ def scene_of_site(stage: Stage, site: Site) -> Scenes:
             )
         )
     place = stage.labels.index(site.cluster)
-    return _assemble([(place, site.onset)], [(site.treated, site.controls)], running, {})
+    stop = site.onset + site.windows.post
+    clean = np.asarray(stage.usable[:, first:stop].all(axis=1)) & ~stage.excluded
+    return _assemble(stage, [_Cast(place, site.onset, site.treated, site.controls, clean)], {})

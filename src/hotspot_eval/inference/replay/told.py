@@ -176,7 +176,7 @@ def sites_frame(stage: Stage, sites: Sequence[Site], nulls: Sequence[SiteNull]) 
                 "estimate": told.effect if told else NAN,
                 "std_error": float(np.sqrt(told.variance(0.0))) if told else NAN,
                 "p_value": told.p_value() if told else NAN,
-                "expected_change": told.predicted if told else NAN,
+                "expected_change": told.foreseen if told else NAN,
                 "expected_events": told.expected if told else NAN,
                 "weight": inverse.get(id(site), 0.0) / total,
             }
