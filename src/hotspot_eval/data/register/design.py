@@ -181,7 +181,7 @@ def _reasons(
     leave(~frame["area"].isin(panel.areas), "area is not in the panel")
     leave(frame["start"] >= after, "starts after the panel's last period")
     onset = earlier.groupby("area")["start"].min()
-    before = frame["area"].map(onset) < first
+    before = pd.Series(onset.reindex(frame["area"]).to_numpy() < first, index=frame.index)
     if rule.exposure == "days" or rule.already_treated == "exclude":
         leave(frame["end"] < first, "ended before the panel's first period")
     if rule.already_treated == "exclude":
