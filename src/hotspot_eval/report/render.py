@@ -62,7 +62,8 @@ def numeric(table: Table, column: int) -> bool:
     values = [row[column] for row in table.rows]
     numbers = [isinstance(value, int | float) for value in values]
     stand_ins = [value in (None, SUPPRESSED, "inf", "-inf") for value in values]
-    return any(numbers) and all(a or b for a, b in zip(numbers, stand_ins, strict=True))
+    told = any(numbers) or table.columns[column] in table.counts
+    return told and all(a or b for a, b in zip(numbers, stand_ins, strict=True))
 
 
 def holds(table: Table, value: Cell) -> bool:

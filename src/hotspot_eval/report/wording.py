@@ -209,7 +209,7 @@ def change(percent: float) -> str:
 
 
 def number(value: Cell) -> str:
-    """A cell as it is read: thousands apart, four significant digits, a true minus.
+    """A cell as it is read: thousands apart, rounded to four digits, a true minus.
 
     Examples
     --------
@@ -376,7 +376,7 @@ def _decimal(value: float) -> str:
     digits = 3 - math.floor(math.log10(abs(value)))
     if digits <= 0:
         return f"{value:,.0f}".replace("-", "−")
-    text = f"{value:,.{min(digits, 10)}f}" if digits <= 7 else f"{value:.3e}"
+    text = f"{value:,.{digits}f}" if digits <= 9 else f"{value:.3e}"
     if "e" not in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")
