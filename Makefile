@@ -23,7 +23,7 @@ demo: $(STAMP)  ## three simulated boroughs, end to end, beside the known truth
 	$(BIN)/hotspot-eval demo
 
 test: $(STAMP) lint  ## style, types and every test
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -q
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" -q
 
 lint: $(STAMP)
 	$(BIN)/ruff check

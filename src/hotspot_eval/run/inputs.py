@@ -87,6 +87,11 @@ class Inputs:
         problems: Literal["raise", "leave_out"] | None = None,
     ) -> InterventionRegister:
         """The intervention register, its areas checked against the boundaries."""
+        return self._read_register(self.areas() if areas is None else areas, problems=problems)
+
+    def _read_register(
+        self, areas: pd.DataFrame | None, *, problems: Literal["raise", "leave_out"] | None
+    ) -> InterventionRegister:
         source = self.params.register_
         if source is None:
             raise InputError(
@@ -99,7 +104,7 @@ class Inputs:
             kind=source.kind,
             date_order=source.date_order,
             problems=problems or source.problems,
-            areas=self.areas() if areas is None else areas,
+            areas=areas,
         )
         return register if source.kinds is None else register.select(kinds=source.kinds)
 
@@ -197,7 +202,10 @@ class Inputs:
         told = self.params.treatment
         if told is not None:
             return [told.start]
-        register = self.register(areas, problems="leave_out")
+        try:
+            register = self._read_register(None, problems="leave_out")
+        except InputError:
+            register = self.register(areas, problems="leave_out")
         return sorted(set(register.spells.groupby("area")["start"].min()))
 
     def count_files(self) -> list[Path]:

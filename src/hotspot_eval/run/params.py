@@ -320,6 +320,8 @@ def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> bool:
             reversed_dates = isinstance(value, dict) and {"start", "end"} <= set(value)
             if reversed_dates:
                 value["end"] = None
+                if "areas" not in value:  # a window does without a start, a treatment does not
+                    value["start"] = None
             else:
                 del holder[trail[-1]]
             taken = True

@@ -1,0 +1,179 @@
+"""`hotspot-eval check`: ten planted mistakes, all said in one go, nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from hotspot_eval import cli
+from hotspot_eval.errors import InputError
+from hotspot_eval.run.check import check_params
+from hotspot_eval.simulate import Geography, Operation, simulate
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A usable project: one borough of simulated areas, monthly counts, a register, params."""
+    home = tmp_path / "project"
+    world = simulate(
+        rng=np.random.default_rng(5),
+        start="2021-01-04",
+        weeks=104,
+        geography=Geography(boroughs=1, areas_per_borough=20),
+        operation=Operation(start="2022-03-07", weeks=20, k=3),
+    )
+    world.write(home, frequency="month")
+    params = {
+        "study": "check",
+        "title": "A study to be checked",
+        "seed": 1,
+        "counts": {
+            "kind": "tidy",
+            "paths": ["counts.csv"],
+            "period": "month",
+            "source": "police_uk",
+        },
+        "areas": {"path": "areas.gpkg", "id_column": "area", "cluster_column": "cluster"},
+        "register": {"path": "register.csv"},
+        "population": {"path": "population.csv", "id_column": "area", "value_column": "people"},
+        "outcomes": {"primary": "violence", "secondary": ["robbery"]},
+        "window": {"pre_periods": 6},
+    }
+    people = pd.DataFrame({"area": world.areas.index, "people": 1000})
+    people.to_csv(home / "population.csv", index=False)
+    (home / "params.yaml").write_text(yaml.safe_dump(params))
+    return home
+
+
+def edit(home: Path, **changes: object) -> None:
+    path = home / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for name, value in changes.items():
+        known = params.get(name)
+        both = isinstance(known, dict) and isinstance(value, dict)
+        params[name] = {**known, **value} if both else value
+    path.write_text(yaml.safe_dump(params))
+
+
+def told(home: Path) -> list[str]:
+    return [str(problem) for problem in check_params([home / "params.yaml"])[0]]
+
+
+def test_a_usable_project_has_no_problem(project):
+    problems, summary = check_params([project / "params.yaml"])
+    assert problems == []
+    assert "1 sites" in summary[0]
+
+
+def test_ten_mistakes_are_said_at_once_and_nothing_is_written(project):
+    edit(
+        project,
+        colour="red",  # 1 unknown field
+        window={"start": "2022-12", "end": "2021-01"},  # 2 reversed dates
+        outcomes={"primary": "weapons_possession", "secondary": ["burglary"]},  # 8 and 4
+        areas={"path": "wrong.gpkg"},  # 5 wrong CRS
+        extra={"path": "x"},
+    )
+    edit(project, register={"path": "../register.csv"})  # 10 leaves the project
+    register = pd.read_csv(project / "register.csv")
+    (project.parent / "register.csv").write_text(register.to_csv(index=False))
+    second = yaml.safe_load((project / "params.yaml").read_text())
+    second.pop("colour")
+    second.pop("extra")
+    second["study"] = "check"
+    second["register"] = {"path": "register.csv"}
+    second["outcomes"] = {"primary": "violence"}
+    second["window"] = {"pre_periods": 6}
+    (project / "second.yaml").write_text(yaml.safe_dump(second))
+    register["areas"] = register["areas"] + ";A99999"  # 3 area not in the boundaries
+    register["start"] = "2022-07-04"  # 9 the snap points were refreshed that month
+    register.to_csv(project / "register.csv", index=False)
+    drawn = gpd.read_file(project / "areas.gpkg")
+    drawn.set_crs(4326, allow_override=True).to_file(project / "wrong.gpkg")
+    counts = pd.read_csv(project / "counts.csv")
+    counts[counts["month"] != "2021-11"].to_csv(project / "counts.csv", index=False)  # 7 gap
+    (project / "population.csv").write_text("")  # 6 empty file
+
+    before = {path: path.stat().st_mtime_ns for path in sorted(project.rglob("*"))}
+    params = [str(project / "params.yaml"), str(project / "second.yaml")]
+    result = CliRunner().invoke(cli.app, ["check", *params])
+    assert isinstance(result.exception, InputError)
+    said = str(result.exception)
+    for planted in (
+        "field 'colour': is unknown",
+        "window ends (2021-01) before it starts (2022-12)",
+        "A99999",
+        "burglary",
+        "wrong.gpkg",
+        "'population.csv' is empty",
+        "2021-11",
+        "weapons_possession",
+        "break 'snap-points-2022-07'",
+        "'../register.csv' leaves the project",
+    ):
+        assert planted in said, planted
+    assert {path: path.stat().st_mtime_ns for path in sorted(project.rglob("*"))} == before
+
+
+def test_all_ten_in_one_params_file(project):
+    """The same with a single file: no mistake hides another."""
+    edit(
+        project,
+        colour="red",
+        window={"start": "2022-12", "end": "2021-01"},
+        outcomes={"primary": "drugs", "secondary": ["burglary"]},
+        areas={"path": "wrong.gpkg"},
+        counts={"paths": ["counts.csv"]},
+        population={"path": "../population.csv"},
+    )
+    register = pd.read_csv(project / "register.csv")
+    register["areas"] = register["areas"] + ";A99999"
+    register["start"] = "2022-07-04"
+    register.to_csv(project / "register.csv", index=False)
+    drawn = gpd.read_file(project / "areas.gpkg")
+    drawn.set_crs(4326, allow_override=True).to_file(project / "wrong.gpkg")
+    counts = pd.read_csv(project / "counts.csv")
+    counts[counts["month"] != "2021-11"].to_csv(project / "counts.csv", index=False)
+    said = "\n".join(told(project))
+    for planted in (
+        "colour", "before it starts", "A99999", "burglary", "wrong.gpkg", "leaves the project",
+        "2021-11", "drugs", "snap-points-2022-07",
+    ):  # fmt: skip
+        assert planted in said, planted
+
+
+def test_the_command_ends_with_two(project, monkeypatch, capsys):
+    edit(project, colour="red")
+    monkeypatch.setattr("sys.argv", ["hotspot-eval", "check", str(project / "params.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == cli.NOT_USABLE
+    assert "Not usable: 1 problem." in capsys.readouterr().err
+
+
+def test_a_gap_can_be_acknowledged(project):
+    counts = pd.read_csv(project / "counts.csv")
+    counts[counts["month"] != "2021-11"].to_csv(project / "counts.csv", index=False)
+    assert any("2021-11" in line for line in told(project))
+    edit(project, acknowledge={"missing 2021-11": "the file was never published"})
+    assert told(project) == []
+
+
+def test_counts_of_another_geography_are_named(project):
+    counts = pd.read_csv(project / "counts.csv")
+    counts["area"] = counts["area"].replace("A01003", "OLD003")
+    counts.to_csv(project / "counts.csv", index=False)
+    assert any("OLD003" in line and "boundaries of the same year" in line for line in told(project))
+
+
+@pytest.mark.parametrize("field", ["counts", "areas", "register", "population"])
+def test_an_absent_file_is_named_by_its_field(project, field):
+    path = {"paths": ["nowhere.csv"]} if field == "counts" else {"path": "nowhere.csv"}
+    edit(project, **{field: path})
+    assert any("nowhere.csv" in line and field in line for line in told(project))

@@ -1,0 +1,102 @@
+"""The main job end to end: notebooks through Papermill, records, tables, pages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from hotspot_eval import cli
+from hotspot_eval.run.demo import write_inputs
+from hotspot_eval.run.plan import NOTEBOOKS
+
+pytestmark = pytest.mark.xdist_group("notebooks")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """Two simulated boroughs and one in which nothing was delivered, run once."""
+    home = tmp_path_factory.mktemp("study")
+    params = write_inputs(home)
+    told = yaml.safe_load(params.read_text())
+    told["boroughs"] = ["Alderbrook", "Cawdon", "Nowhere & <b>"]
+    params.write_text(yaml.safe_dump(told))
+    result = CliRunner().invoke(
+        cli.app, ["run", str(params), "--out", str(home / "out"), "--jobs", "2"]
+    )
+    assert result.exit_code == cli.SOME_FAILED, result.output
+    assert "[3/3]" in result.output
+    return home
+
+
+def test_a_failing_site_stops_nobody_and_is_named(study):
+    out = study / "out"
+    estimates = pd.read_csv(out / "estimates.csv")
+    assert set(estimates.loc[estimates["role"] == "primary", "site"]) >= {"Alderbrook", "Cawdon"}
+    failed = estimates[estimates["site_status"] == "failed"]
+    assert len(failed) == 1
+    assert "not in the register" in failed["reason"].item()
+    index = (out / "index.html").read_text()
+    assert "Nowhere &amp; &lt;b&gt;" in index
+    assert "<b>" not in index.replace("&lt;b&gt;", "")
+
+
+def test_every_notebook_was_rendered_and_wrote_its_part(study):
+    for name in NOTEBOOKS:
+        assert (study / "out" / "Alderbrook" / f"{name}.html").is_file()
+        assert (study / "out" / "internal" / "Alderbrook" / f"{name}.part.json").is_file()
+    assert (study / "out" / "synthesis" / "index.html").is_file()
+
+
+def test_the_truth_lies_in_the_intervals(study):
+    estimates = pd.read_csv(study / "out" / "estimates.csv")
+    primary = estimates[(estimates["role"] == "primary") & estimates["site"].ne("all-sites")]
+    assert ((primary["percent_low"] < -25.0) & (primary["percent_high"] > -25.0)).all()
+
+
+def test_nothing_published_names_a_folder_or_holds_records(study):
+    out = study / "out"
+    published = [p for p in out.rglob("*") if p.is_file() and "internal" not in p.parts]
+    assert published
+    for path in published:
+        if path.suffix in {".html", ".json", ".csv"}:
+            text = path.read_text(encoding="utf-8")
+            assert str(study) not in text, path
+            assert "easting" not in text.casefold(), path
+
+
+def test_the_manifest_says_what_was_run_on_what(study):
+    manifest = json.loads((study / "out" / "Cawdon" / "manifest.json").read_text())
+    assert set(manifest["seconds"]) == set(NOTEBOOKS)
+    assert manifest["inputs"]["incidents.csv"]["sha256"]
+    assert manifest["packages"]["pandas"]
+    assert manifest["seed"] == 20220718
+
+
+def test_a_second_run_keeps_what_is_good_and_repeats_the_rest_to_the_byte(study):
+    out, params = study / "out", str(study / "input" / "params.yaml")
+    tables = ("estimates.csv", "checks.csv", "ledger.csv")
+    before = {name: (out / "Alderbrook" / name).read_bytes() for name in tables}
+    everything = (out / "estimates.csv").read_bytes()
+    shutil.rmtree(out / "internal" / "Alderbrook")
+    result = CliRunner().invoke(cli.app, ["run", params, "--out", str(out), "--jobs", "1"])
+    assert "Cawdon: kept" in result.output
+    assert {name: (out / "Alderbrook" / name).read_bytes() for name in tables} == before
+    assert (out / "estimates.csv").read_bytes() == everything
+
+
+def test_status_and_report_read_what_was_written(study):
+    out = str(study / "out")
+    status = CliRunner().invoke(cli.app, ["status", out])
+    assert status.exit_code == cli.SOME_FAILED
+    assert "Alderbrook" in status.output
+    page = study / "out" / "Alderbrook" / "index.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert CliRunner().invoke(cli.app, ["report", out]).exit_code == cli.ALL_WELL
+    assert page.read_bytes() == before
