@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hotspot_eval.data.paths import PathLike, local_file, refuse_inflated
 from hotspot_eval.errors import InputError, Problem
@@ -199,10 +200,8 @@ class Counts:
         first = 0 if start is None else periods.position(start)
         last = len(periods) - 1 if end is None else periods.position(end)
         kept = [p for p in periods.labels[first : last + 1] if end is not None or p not in partial]
-        rows = self.frame[
-            self.frame["period"].astype(str).isin(kept) & self.frame["outcome"].isin(outcomes)
-        ]
-        if rows.empty:
+        wide = _one_row_each(self.frame, kept, outcomes)
+        if wide.empty:
             raise InputError(
                 Problem(
                     where="arguments 'start' and 'end'",
@@ -210,14 +209,7 @@ class Counts:
                     advice=f"The source runs from {periods.labels[0]} to {periods.labels[-1]}.",
                 )
             )
-        wide = (
-            rows.astype({"area": str, "period": str, "outcome": str})
-            .set_index(["area", "period", "outcome"])["count"]
-            .unstack("outcome")
-            .reindex(columns=outcomes)
-            .reset_index()
-        )
-        wide.loc[wide["period"].isin(partial), outcomes] = pd.NA
+        wide.loc[wide["period"].isin(partial), outcomes] = np.nan
         return wide, partial
 
     def to_frame(self) -> pd.DataFrame:
@@ -240,6 +232,30 @@ class Counts:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"
+
+
+def _one_row_each(frame: pd.DataFrame, periods: list[str], outcomes: list[str]) -> pd.DataFrame:
+    """Long to wide by the codes of the labels, which is many times faster than by the labels."""
+    labels = {name: frame[name].astype("category").cat for name in ("area", "period", "outcome")}
+    area, period, outcome = (labels[name].codes.to_numpy(np.int64) for name in labels)
+    column = _places(labels["outcome"].categories, outcomes)[outcome]
+    when = _places(labels["period"].categories, periods)[period]
+    rows = np.flatnonzero((column >= 0) & (when >= 0))
+    key, place = np.unique(area[rows] * len(periods) + when[rows], return_inverse=True)
+    values = np.full((len(key), len(outcomes)), np.nan)
+    values[place, column[rows]] = (
+        frame["count"].iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
+    )
+    areas = labels["area"].categories.astype(str).to_numpy(dtype=object)
+    wide = pd.DataFrame(values, columns=outcomes)
+    wide.insert(0, "area", areas[key // max(len(periods), 1)])
+    wide.insert(1, "period", np.array(periods, dtype=object)[key % max(len(periods), 1)])
+    return wide
+
+
+def _places(categories: pd.Index, wanted: list[str]) -> NDArray[np.intp]:
+    """For each category its place among those wanted, -1 for the others."""
+    return pd.Index(wanted).get_indexer(categories.astype(str))
 
 
 def _periods_left_out(

@@ -66,7 +66,7 @@ def grid_of_counts(
     row_area = row_areas(frame[area], area)
     values = numbers(frame, outcomes, whole)
     labels = sorted(set(row_area)) if areas is None else sorted(set(area_ids(areas)))
-    kept = np.isin(row_area, np.array(labels, dtype=object))
+    kept = pd.Index(labels, dtype=object).get_indexer(pd.Index(row_area, dtype=object)) >= 0
     if not kept.any():
         raise InputError(
             Problem(

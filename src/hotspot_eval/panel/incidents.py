@@ -48,7 +48,7 @@ def grid_of_incidents(
     periods = _whole_periods(first, after, frequency)
 
     row_area = np.array(area_ids(frame[area]), dtype=object)
-    located = ~(frame[area].isna().to_numpy() | np.isin(row_area, BLANK))
+    located = ~(frame[area].isna().to_numpy() | pd.Index(row_area, dtype=object).isin(BLANK))
     labels = sorted(set(row_area[located])) if areas is None else sorted(set(area_ids(areas)))
     if not labels:
         raise InputError(Problem(where=f"column '{area}'", what="no incident has an area"))

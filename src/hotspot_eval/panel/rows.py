@@ -70,7 +70,7 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 def row_areas(column: pd.Series, name: str) -> NDArray[np.object_]:
     """Area id of each row; blank ids are refused."""
     ids = np.array(area_ids(column), dtype=object)
-    blank = column.isna().to_numpy() | np.isin(ids, BLANK)
+    blank = column.isna().to_numpy() | pd.Index(ids, dtype=object).isin(BLANK)
     if blank.any():
         raise InputError(
             Problem(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,18 +82,19 @@ def read_wide(path: Path) -> WideFile:
         more, or areas of several levels are mixed.
     """
     head, table = _table(path)
-    ids = {role: table[place].str.strip() for role, place in head.place.items()}
+    ids = {role: table[place].fillna("").str.strip() for role, place in head.place.items()}
     table_months = table[list(head.months.values())]
     kept, notes, remarks = _sort_rows(ids, table_months, head)
     numbers = _numbers(table_months.loc[kept], head, path.name)
     ids = {role: column[kept] for role, column in ids.items()}
-    if not kept.any():
-        raise InputError(Problem(where=path.name, what="has no row with a category and an area"))
+    if not kept.any() or np.isnan(numbers).all():
+        lack = "no count" if kept.any() else "no row with a category and an area"
+        raise InputError(Problem(where=path.name, what=f"has {lack}"))
 
     areas = _area_codes(ids, head.level, path.name)
     labels, row_area = np.unique(areas.to_numpy(dtype=str), return_inverse=True)
-    major = ids["major"].map(label)
-    minor = ids["minor"].map(label) if "minor" in ids else pd.Series("", index=major.index)
+    major = _of_each(ids["major"], label)
+    minor = _of_each(ids["minor"], label) if "minor" in ids else pd.Series("", index=major.index)
     member, unknown = _membership(major, minor)
     counts, known, blank = _add_up(numbers, member, row_area, major, len(labels))
     clusters, split = _clusters(areas, ids, numbers)
@@ -155,15 +157,14 @@ def _decoded(path: Path, encoding: str) -> tuple[Head, pd.DataFrame]:
         raise InputError(Problem(where=path.name, what="has no lines"))
     line = header_line(rows)
     head = read_head(rows[line], line=line, where=path.name)
-    texts = [str(place) for place in head.place.values()]
     counts = [str(place) for place in head.months.values()]
+    fields = [str(place) for place in range(head.width + 1)]
     table = pd.read_csv(
         path,
         header=None,
-        names=[str(place) for place in range(head.width)],
+        names=fields,
         skiprows=head.line + 1,
-        usecols=[*texts, *counts],
-        dtype=dict.fromkeys(texts, str),
+        dtype={field: str for field in fields if field not in counts},
         na_values=dict.fromkeys(counts, _BLANKS),
         keep_default_na=False,
         encoding=encoding,
@@ -171,6 +172,16 @@ def _decoded(path: Path, encoding: str) -> tuple[Head, pd.DataFrame]:
         skip_blank_lines=False,
         index_col=False,
     )
+    surplus = table.pop(fields[-1]).fillna("").str.strip() != ""
+    if surplus.any():
+        raise InputError(
+            Problem(
+                where=path.name,
+                what="rows have more fields than the header, lines",
+                examples=[row + head.line + 2 for row in np.flatnonzero(surplus)],
+                advice="Quote texts that hold a comma.",
+            )
+        )
     table.columns = table.columns.astype(int)
     return head, table
 
@@ -182,21 +193,22 @@ def _sort_rows(
     area = ids[{"lsoa": "lsoa_code", "ward": "ward_code", "borough": "borough"}[head.level]]
     major, minor = ids["major"], ids.get("minor", pd.Series("", index=area.index))
     texts = pd.DataFrame(ids)
-    category = major.map(label)
-    known_area = ~area.map(is_unplaced).astype(bool)
+    category = _of_each(major, label)
+    kind = _of_each(minor, label)
+    known_area = ~_of_each(area, is_unplaced).astype(bool)
     tests: list[tuple[str, pd.Series]] = [
         ("blank row", (texts == "").all(axis=1) & months.isna().all(axis=1)),
         ("header repeated", category.isin(["majortext", "major category", "offence group"])),
         (
             "totals row",
-            category.isin(_TOTALS) | minor.map(label).isin(_TOTALS) | area.map(label).isin(_TOTALS),
+            category.isin(_TOTALS) | kind.isin(_TOTALS) | _of_each(area, label).isin(_TOTALS),
         ),
         ("no area code", ~known_area),
         ("no category", category == ""),
     ]
     if head.level == "borough":
         tests.append(
-            ("in no borough (airports, not known)", area.map(is_pseudo_borough).astype(bool))
+            ("in no borough (airports, not known)", _of_each(area, is_pseudo_borough).astype(bool))
         )
     kept = pd.Series(True, index=area.index)
     notes = []
@@ -206,7 +218,7 @@ def _sort_rows(
         kept &= ~mask
     texts["area"] = area
     borough = ids.get("borough", area)
-    everything = pd.concat([category, minor.map(label), area, borough, months], axis=1)
+    everything = pd.concat([category, kind, area, borough, months], axis=1)
     repeated = kept & everything[kept].duplicated().reindex(kept.index, fill_value=False)
     repeated &= (months.apply(pd.to_numeric, errors="coerce") > 0).any(axis=1)
     notes.append(_row_note("row repeated exactly", repeated, head))
@@ -215,6 +227,12 @@ def _sort_rows(
     again = kept & key[kept].duplicated(keep=False).reindex(kept.index, fill_value=False)
     remarks = [_row_note("area and category listed more than once, added up", again, head)]
     return kept, notes, remarks
+
+
+def _of_each(column: pd.Series, told: Callable[[str], object]) -> pd.Series:
+    """``told`` of each value, asked once for each distinct one."""
+    codes, values = pd.factorize(column)
+    return pd.Series(np.array([told(v) for v in values])[codes], index=column.index)
 
 
 def _row_note(reason: str, mask: pd.Series, head: Head) -> LedgerNote:
@@ -262,12 +280,15 @@ def _numbers(months: pd.DataFrame, head: Head, where: str) -> NDArray[np.float64
 def _area_codes(ids: dict[str, pd.Series], level: Level, where: str) -> pd.Series:
     if level == "borough":
         names = ids["borough"]
-        return names.map(lambda name: borough_code(name) or name)
+        return _of_each(names, lambda name: borough_code(name) or name)
     codes = ids[f"{level}_code"].str.upper()
     other = "lsoa" if level == "ward" else "ward"
-    foreign = codes.map(lambda code: bool(AREA_CODES[other].fullmatch(code))) & ~codes.map(
-        lambda code: bool(AREA_CODES[level].fullmatch(code))
-    )
+    foreign = _of_each(
+        codes,
+        lambda code: bool(
+            AREA_CODES[other].fullmatch(code) and not AREA_CODES[level].fullmatch(code)
+        ),
+    ).astype(bool)
     if foreign.any():
         raise InputError(
             Problem(
@@ -355,7 +376,7 @@ def _clusters(
         return {}, []
     frame = pd.DataFrame({"area": areas, "borough": ids["borough"]})
     frame["events"] = np.nansum(numbers, axis=1)
-    frame["pseudo"] = frame["borough"].map(is_pseudo_borough).astype(bool)
+    frame["pseudo"] = _of_each(frame["borough"], is_pseudo_borough).astype(bool)
     totals = frame.groupby(["area", "pseudo", "borough"])["events"].sum().reset_index()
     totals = totals.sort_values(["area", "pseudo", "events"], ascending=[True, True, False])
     split = totals["area"][totals["area"].duplicated()].unique()
