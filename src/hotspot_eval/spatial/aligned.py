@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ __all__ = ["Links", "Values", "Weights", "align", "read_graph"]
 
 Weights = Literal["row", "as_given"]
 Array = NDArray[np.float64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,13 +52,17 @@ class Links:
     @property
     def isolates(self) -> tuple[str, ...]:
         """Areas without neighbours, in the order of the graph."""
-        return tuple(
-            label for label, k in zip(self.labels, self.restore(self.degree), strict=True) if k == 0
-        )
+        alone = np.flatnonzero(self.degree[self.place] == 0)
+        return tuple(self.labels[i] for i in alone)
 
-    def restore(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+    @property
+    def in_order(self) -> bool:
+        """Whether the graph has its areas sorted already."""
+        return self.labels == self.ids
+
+    def restore(self, rows: NDArray[Kind]) -> NDArray[Kind]:
         """Rows in sorted order → rows in the order of the graph."""
-        return rows[self.place]
+        return rows if self.in_order else rows[self.place]
 
     def weighted(self, weights: Weights) -> sparse.csr_array:
         """Weights as given, or each row divided by its sum."""
@@ -96,7 +101,7 @@ def read_graph(graph: Graph) -> Links:
                 advice="Use contiguity(areas), or Graph.from_W(w).",
             )
         )
-    labels = tuple(str(label) for label in graph.unique_ids)
+    labels = tuple(map(str, graph.unique_ids.tolist()))
     order = np.array(sorted(range(len(labels)), key=lambda i: labels[i]), dtype=np.intp)
     place = np.empty(len(labels), dtype=np.intp)
     place[order] = np.arange(len(labels))
@@ -176,9 +181,8 @@ def align(y: ArrayLike | pd.Series | pd.DataFrame, links: Links, *, name: str = 
                     "or a Series or DataFrame indexed by area id.",
                 )
             )
-        rows = np.empty(links.n, dtype=np.intp)
-        rows[links.place] = np.arange(links.n)
-        values = values[rows]
+        if not links.in_order:
+            values = values[np.argsort(links.place)]
     single = values.ndim == 1
     columns = values[:, None] if single else values
     if not columns.shape[1]:

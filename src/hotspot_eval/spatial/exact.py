@@ -40,7 +40,7 @@ class Tail:
 
 
 def neighbour_sum_tail(
-    counts: Ints, sums: Ints, degree: Ints, *, upper: bool, wanted: Mask
+    counts: Ints, sums: Ints, degree: Ints, *, upper: bool, wanted: Mask | None = None
 ) -> Tail:
     """Tail of the conditional permutation law at the observed neighbour sums.
 
@@ -54,8 +54,8 @@ def neighbour_sum_tail(
         Number of neighbours; areas without any get NaN.
     upper : bool
         P(S ≥ s) if True, else P(S ≤ s).
-    wanted : ndarray of bool, shape (N, T)
-        Cells to compute.
+    wanted : ndarray of bool, shape (N, T), optional
+        Cells to compute; all by default.
 
     Raises
     ------
@@ -78,14 +78,18 @@ def neighbour_sum_tail(
 
     >>> counts = np.array([[2], [0], [1]])
     >>> sums, degree = np.array([[0], [3], [0]]), np.array([1, 2, 1])
-    >>> tail = neighbour_sum_tail(counts, sums, degree, upper=True,
-    ...                           wanted=np.ones((3, 1), dtype=bool))
+    >>> tail = neighbour_sum_tail(counts, sums, degree, upper=True)
     >>> tail.at.ravel(), tail.beyond.ravel()
     (array([1., 1., 1.]), array([0.5, 0. , 0.5]))
     """
+    if wanted is not None and not wanted.any():
+        nothing = np.broadcast_to(np.nan, counts.shape)
+        return Tail(at=nothing, beyond=nothing)
     own = np.ascontiguousarray(counts.T)
     observed = np.ascontiguousarray(sums.T)
-    settled = ~np.ascontiguousarray(wanted.T) | (degree == 0)
+    settled = np.tile(degree == 0, (len(own), 1))
+    if wanted is not None:
+        settled |= ~wanted.T
     at, beyond = np.full(own.shape, np.nan), np.full(own.shape, np.nan)
     for t in np.flatnonzero(~settled.all(axis=1)):
         _one_period(own[t], observed[t], degree, upper, at[t], beyond[t], settled[t])

@@ -85,21 +85,40 @@ def settle(
     From the tail F_j of j draws among all N to the tail G_j of j draws among the others:
     G_j(s) = [N·F_j(s) − j·G_{j−1}(s − own)]/(N − j). The rounding error is carried along, and only
     areas where it stays within ``TOLERANCE`` of the probability become ``settled``. ``at`` is the
-    tail that holds the sum itself, ``beyond`` the one that does not.
+    tail that holds the sum itself, ``beyond`` the one that does not. Where counts are small, areas
+    with the same own value, degree and sum share one result.
     """
-    step = 1 if upper else -1
+    size = (own.max() + 1, table.shape[0], table.shape[1])
+    shared = size[0] * size[1] * size[2] <= 4 * len(own)
+    room = size if shared else (1, 1, 1)
+    kept = np.zeros((room[0], room[1], room[2], 2))
+    state = np.zeros(room, dtype=np.int8)
     for i in range(len(own)):
         if settled[i]:
             continue
-        k, mine = degree[i], own[i]
-        value, error = _without_own(table, upper, len(own), k, mine, sums[i])
-        if not (value > 0.0 and error <= TOLERANCE * value):
-            continue
-        further, doubt = _without_own(table, upper, len(own), k, mine, sums[i] + step)
-        if doubt <= TOLERANCE * value:
-            at[i] = min(value, 1.0)
-            beyond[i] = min(max(further, 0.0), at[i])
+        k, mine, s = degree[i], own[i], sums[i]
+        if shared and state[mine, k, s] == 1:
+            at[i] = kept[mine, k, s, 0]
+            beyond[i] = kept[mine, k, s, 1]
             settled[i] = True
+        elif not shared or state[mine, k, s] == 0:
+            at[i], beyond[i], settled[i] = _tail_pair(table, upper, len(own), k, mine, s)
+            if shared:
+                kept[mine, k, s, 0] = at[i]
+                kept[mine, k, s, 1] = beyond[i]
+                state[mine, k, s] = 1 if settled[i] else -1
+
+
+@compiled
+def _tail_pair(table: Array, upper: bool, n: int, k: int, mine: int, s: int) -> Any:
+    value, error = _without_own(table, upper, n, k, mine, s)
+    if not (value > 0.0 and error <= TOLERANCE * value):
+        return np.nan, np.nan, False
+    further, doubt = _without_own(table, upper, n, k, mine, s + 1 if upper else s - 1)
+    if doubt > TOLERANCE * value:
+        return np.nan, np.nan, False
+    value = min(value, 1.0)
+    return value, min(max(further, 0.0), value), True
 
 
 @compiled

@@ -303,11 +303,11 @@ def _result(
     alone = (links.degree == 0)[:, None]
 
     def numbers(cells: Array) -> Array:
-        shown = np.where(alone, np.nan, cells)[links.place]
+        shown = links.restore(np.where(alone, np.nan, cells) if alone.any() else cells)
         return shown[:, 0] if values.single else shown
 
     def marks(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        shown = np.asarray((cells & ~alone)[links.place], dtype=np.bool_)
+        shown = links.restore(cells & ~alone)
         return shown[:, 0] if values.single else shown
 
     return LocalStatistic(

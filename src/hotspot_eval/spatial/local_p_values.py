@@ -102,23 +102,23 @@ def exact_p_values(
     mid_p: bool,
 ) -> Array:
     """Exact p-values of neighbour sums, shape (N, T); 1 where ``side`` is 0, NaN for isolates."""
-    large, small = side > 0, side < 0
-    both = alternative == "two-sided"
-    flip = alternative == "less"
-    want_upper = (large | small) if both else (small if flip else large)
-    want_lower = (large | small) if both else (large if flip else small)
-    upper = neighbour_sum_tail(counts, sums, degree, upper=True, wanted=want_upper)
-    lower = neighbour_sum_tail(counts, sums, degree, upper=False, wanted=want_lower)
-    if both:
-        smaller = np.where(upper.at <= lower.at, upper.at - upper.beyond, lower.at - lower.beyond)
-        at = smaller if mid_p else None
-        p_value = p_values_from_tails(lower.at, upper.at, alternative="two-sided", at=at)
+    if alternative == "two-sided":
+        upper = neighbour_sum_tail(counts, sums, degree, upper=True)
+        lower = neighbour_sum_tail(counts, sums, degree, upper=False)
+        point = np.where(upper.at <= lower.at, upper.at - upper.beyond, lower.at - lower.beyond)
+        p_value = p_values_from_tails(
+            lower.at, upper.at, alternative=alternative, at=point if mid_p else None
+        )
     else:
-        tail = np.where(want_upper, upper.at, lower.at)
-        beyond = np.where(want_upper, upper.beyond, lower.beyond)
-        at = tail - beyond if mid_p else None
-        p_value = p_values_from_tails(tail, tail, alternative="greater", at=at)
-    return np.where(side == 0, 1.0, p_value)
+        high = side >= 0 if alternative == "greater" else side < 0
+        some = neighbour_sum_tail(counts, sums, degree, upper=True, wanted=high)
+        rest = neighbour_sum_tail(counts, sums, degree, upper=False, wanted=~high)
+        tail = some.at if high.all() else np.where(high, some.at, rest.at)
+        beyond = some.beyond if high.all() else np.where(high, some.beyond, rest.beyond)
+        p_value = p_values_from_tails(
+            tail, tail, alternative="greater", at=tail - beyond if mid_p else None
+        )
+    return p_value if side.all() else np.where(side == 0, 1.0, p_value)
 
 
 def binary(links: Links) -> sparse.csr_array:
