@@ -104,7 +104,7 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
         ridge = 4.0 * np.diag([0.0] + [1.0] * (p - 1))
         beta = np.linalg.solve(z.T @ np.diag(w) @ z + ridge, z.T @ (w * y))
         residual = y - z @ beta
-        phi, tau2 = nonnegative_line(a, residual**2 * (1 + p / total), weight / v**2)
+        phi, tau2 = nonnegative_line(a, residual**2, weight / v**2)
     v = phi * a + tau2
     scale = {}
     for c in set(cluster):
@@ -123,7 +123,8 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
     d = change - standard @ beta
     predicted = standard[:-2] @ beta[:-2]
     variance = (phi * (1 / (expected + 1) + 1 / (control + 1)) + tau2) * level
-    variance *= scale[target[0]] * (1 + p / total)
+    used = np.trace(np.linalg.solve(z.T @ np.diag(w) @ z + ridge, z.T @ np.diag(w) @ z))
+    variance *= scale[target[0]] * (1 + used / total)
     extreme = np.abs(u) >= abs(d) / np.sqrt(variance)
     return d, (1 + weight[extreme].sum()) / (1 + weight.sum()), predicted
 

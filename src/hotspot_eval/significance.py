@@ -24,6 +24,7 @@ __all__ = [
     "p_values_from_ranks",
     "p_values_from_tails",
     "poisson_e_test",
+    "power_of_t",
     "wald_p_value",
     "weighted_critical_value",
     "weighted_p_values",
@@ -307,6 +308,27 @@ def wald_p_value(statistic: float, *, df: float, df_denominator: float = math.in
     if math.isinf(df_denominator):
         return float(stats.chi2.sf(statistic, df))
     return float(stats.f.sf(statistic / df, df, df_denominator))
+
+
+def power_of_t(effect: float, *, df: float, level: float = 0.95, stretch: float = 1.0) -> float:
+    """Chance that a two-sided t test at 1 − ``level`` rejects.
+
+    Parameters
+    ----------
+    effect : float
+        True effect over the standard error that the test uses.
+    df : float
+    stretch : float
+        Spread of the estimate under the effect over that standard error.
+
+    Examples
+    --------
+    >>> round(power_of_t(0.0, df=10), 6), round(power_of_t(2.8, df=1e9), 2)
+    (0.05, 0.8)
+    """
+    law = stats.t(df)
+    reach = law.ppf(0.5 + level / 2.0)
+    return float(law.sf((reach - effect) / stretch) + law.cdf((-reach - effect) / stretch))
 
 
 def weighted_p_values(

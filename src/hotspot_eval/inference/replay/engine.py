@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -38,7 +38,7 @@ from hotspot_eval.periods import PeriodLike
 from hotspot_eval.results import Effect
 from hotspot_eval.significance import Alternative
 
-__all__ = ["lay_out", "replay"]
+__all__ = ["Study", "replay", "study_of"]
 
 NAN = float("nan")
 PENALTY = 4.0
@@ -134,14 +134,10 @@ def replay(
     True
     """
     check_choice("alternative", alternative, get_args(Alternative))
-    assignment = design.on(panel)
-    sites, stage = lay_out(panel, design, assignment, washout=washout, breaks=breaks)
-    treated = assignment.rows("treated")
-    troupe = Troupe(stage=stage, rule=rule, rng=rng)
-    pools = tuple((site, climb_down(troupe, site, treated)) for site in sites)
-    nulls = tuple(_null(stage, site, pool) for site, pool in pools if pool.rung < 4)
+    study = study_of(panel, design, rule=rule, rng=rng, washout=washout, breaks=breaks)
+    stage, sites, pools, nulls = study.stage, study.sites, study.pools, study.nulls
     verdict = _verdict(sites, nulls, pools, ci_level, alternative)
-    behind = counted(stage, assignment, sites)
+    behind = counted(stage, study.assignment, sites)
     notes = (*verdict.notes, *_notes(sites, pools, design))
     draws = [plain_draws(panel, stage, null, estimator) for null in nulls]
     return ReplayResult(
@@ -156,7 +152,37 @@ def replay(
     )
 
 
-def lay_out(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """A design with its stage, its pools and their reference distributions; nothing judged yet."""
+
+    assignment: Assignment
+    stage: Stage
+    sites: tuple[Site, ...]
+    pools: tuple[tuple[Site, Pool], ...]
+    nulls: tuple[SiteNull, ...]
+
+
+def study_of(
+    panel: Panel,
+    design: Design,
+    *,
+    rule: Rule,
+    rng: np.random.Generator,
+    washout: int | None = None,
+    breaks: Sequence[PeriodLike] = (),
+) -> Study:
+    """Sites, pools and references, as :func:`replay` uses them."""
+    assignment = design.on(panel)
+    sites, stage = _lay_out(panel, design, assignment, washout=washout, breaks=breaks)
+    treated = assignment.rows("treated")
+    troupe = Troupe(stage=stage, rule=rule, rng=rng)
+    pools = tuple((site, climb_down(troupe, site, treated)) for site in sites)
+    nulls = tuple(_null(stage, site, pool) for site, pool in pools if pool.rung < 4)
+    return Study(assignment=assignment, stage=stage, sites=sites, pools=pools, nulls=nulls)
+
+
+def _lay_out(
     panel: Panel,
     design: Design,
     assignment: Assignment,

@@ -20,7 +20,7 @@ ONE_WINDOW = (
     "sites share at the real date cannot be told from an effect"
 )
 
-__all__ = ["SiteNull", "Verdict", "judge_one", "judge_several"]
+__all__ = ["ONE_WINDOW", "Joint", "SiteNull", "Verdict", "join", "judge_one", "judge_several"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,6 +54,48 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Joint:
+    """Sites joined with precision weights.
+
+    Parameters
+    ----------
+    estimate : float
+    weights : ndarray, shape (G,)
+    calendar : int
+        Windows without overlap in the calendar that the pools span.
+    correlation : ndarray, shape (G, G)
+        Of the sites' deviations, from joint shifts of the schedule.
+    nulls : tuple of SiteNull
+    """
+
+    estimate: float
+    weights: NDArray[np.float64]
+    calendar: int
+    correlation: NDArray[np.float64]
+    nulls: tuple[SiteNull, ...]
+
+    def variance(self, delta: float) -> float:
+        """Variance of the joined estimate if the effect is ``delta`` everywhere."""
+        spread = np.sqrt([float(null.expectation.variance(delta)) for null in self.nulls])
+        weighted = spread * self.weights
+        return float(weighted @ self.correlation @ weighted) * (1.0 + 1.0 / max(self.calendar, 1))
+
+
+def join(nulls: Sequence[SiteNull]) -> Joint:
+    """Precision weights w ∝ 1/V(0), and what sites share."""
+    precision = np.array([1.0 / float(null.expectation.variance(0.0)) for null in nulls])
+    weights = precision / precision.sum()
+    calendar = _calendar_windows(nulls)
+    return Joint(
+        estimate=float(weights @ [null.expectation.effect for null in nulls]),
+        weights=weights,
+        calendar=calendar,
+        correlation=_correlations(nulls, calendar),
+        nulls=tuple(nulls),
+    )
+
+
 def judge_one(null: SiteNull, *, level: float, alternative: Alternative) -> Verdict:
     """The rank test of one site and its inversion."""
     told = null.expectation
@@ -84,37 +126,28 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
     1 − 1/ω, ω the independent windows of the calendar: the mean of that many windows has been
     taken out of the residuals. The test is t on ω − 1.
     """
-    d = np.array([null.expectation.effect for null in nulls])
-    at_zero = np.array([float(null.expectation.variance(0.0)) for null in nulls])
-    weights = (1.0 / at_zero) / (1.0 / at_zero).sum()
-    calendar = _calendar_windows(nulls)
-    correlation = _correlations(nulls, calendar)
-    estimate = float(weights @ d)
-
-    def variance(delta: float) -> float:
-        spread = np.sqrt([float(null.expectation.variance(delta)) for null in nulls]) * weights
-        return float(spread @ correlation @ spread) * (1.0 + 1.0 / max(calendar, 1))
-
-    std_error = float(np.sqrt(variance(0.0)))
+    joint = join(nulls)
+    std_error = float(np.sqrt(joint.variance(0.0)))
     verdict = Verdict(
-        estimate=estimate,
+        estimate=joint.estimate,
         std_error=std_error,
         p_value=NAN,
         low=NAN,
         high=NAN,
         statistic=NAN,
         df=NAN,
-        expected_change=float(weights @ [null.expectation.foreseen for null in nulls]),
-        expected_change_se=float(weights @ [null.expectation.foreseen_se for null in nulls]),
-        expected_df=float(max(calendar - 1, 1)),
-        correlation=_off_diagonal_mean(correlation),
+        expected_change=float(joint.weights @ [null.expectation.foreseen for null in nulls]),
+        expected_change_se=float(joint.weights @ [null.expectation.foreseen_se for null in nulls]),
+        expected_df=float(max(joint.calendar - 1, 1)),
+        correlation=_off_diagonal_mean(joint.correlation),
         notes=(ONE_WINDOW,),
     )
-    if calendar < 2:
+    if joint.calendar < 2:
         return verdict
-    df = float(calendar - 1)
-    low, high = _invert(estimate, variance, normal_or_t_interval(0.0, 1.0, df=df, level=level)[1])
-    statistic = estimate / std_error
+    df = float(joint.calendar - 1)
+    reach = normal_or_t_interval(0.0, 1.0, df=df, level=level)[1]
+    low, high = _invert(joint.estimate, joint.variance, reach)
+    statistic = joint.estimate / std_error
     return replace(
         verdict,
         p_value=normal_or_t_p_value(statistic, df=df, alternative=alternative),
@@ -142,7 +175,7 @@ def _invert(
 
 
 def _df_of_mean(reference: Reference) -> float:
-    return max(1.0, reference.n_windows - len(reference.coefficients))
+    return max(1.0, reference.n_windows - reference.df)
 
 
 def _calendar_windows(nulls: Sequence[SiteNull]) -> int:

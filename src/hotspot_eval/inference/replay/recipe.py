@@ -36,12 +36,15 @@ class Features:
     expected, control : ndarray, shape (S,)
         Events expected in the treated areas from history and the controls' post window; events of
         the controls. Neither reads the treated post window.
+    anchor : ndarray, shape (S,)
+        Log of the treated post events if the treated had moved as the controls did.
     """
 
     change: Vector
     past: NDArray[np.float64]
     expected: Vector
     control: Vector
+    anchor: Vector
 
     @property
     def sampling(self) -> Vector:
@@ -55,6 +58,7 @@ class Features:
             past=self.past[rows],
             expected=self.expected[rows],
             control=self.control[rows],
+            anchor=self.anchor[rows],
         )
 
 
@@ -69,6 +73,8 @@ class Reference:
     centre, spread : ndarray, shape (P − 1,)
         Of the features, from the pool.
     coefficient_cov : ndarray, shape (P, P)
+    df : float
+        Degrees of freedom that the ridge regression uses up, at most P.
     phi, tau2 : float
         Overdispersion of counts; variance between scenes that no count explains.
     scale2 : ndarray, shape (B,)
@@ -83,6 +89,7 @@ class Reference:
     centre: Vector
     spread: Vector
     coefficient_cov: NDArray[np.float64]
+    df: float
     phi: float
     tau2: float
     scale2: Vector
@@ -98,8 +105,8 @@ class Reference:
         return float(self.windows.sum())
 
     def inflation(self) -> float:
-        """1 + p/Σω: what estimating the regression adds to a new scene's variance."""
-        return 1.0 + len(self.coefficients) / self.n_windows
+        """1 + df/Σω: what estimating the regression adds to a new scene's variance."""
+        return 1.0 + self.df / self.n_windows
 
     def expect(self, scene: Features, cluster: int, row: int = 0) -> Expectation:
         """The reference laid over one scene."""
@@ -113,6 +120,7 @@ class Reference:
             foreseen=float(known @ self.coefficients),
             foreseen_se=float(np.sqrt(known @ self.coefficient_cov @ known)),
             expected=float(scene.expected[row]),
+            counterfactual=float(np.exp(scene.anchor[row] + x @ self.coefficients)),
             from_treated=self.phi * factor,
             fixed=(self.phi / (float(scene.control[row]) + 1.0) + self.tau2) * factor,
             u=self.u,
@@ -126,6 +134,7 @@ class Expectation:
 
     ``predicted`` is x′β; ``foreseen`` the same from the past alone, with what happened around the
     scene after its start held at the pool's mean: the regression to the mean.
+    ``counterfactual`` are the events that x′β expects of the treated areas.
     """
 
     change: float
@@ -133,6 +142,7 @@ class Expectation:
     foreseen: float
     foreseen_se: float
     expected: float
+    counterfactual: float
     from_treated: float
     fixed: float
     u: Vector
@@ -204,6 +214,7 @@ def features(scenes: Scenes, windows: Windows) -> Features:
         past=np.column_stack(columns),
         expected=post_control * np.exp(ratio(np.zeros_like(onset), onset)),
         control=post_control,
+        anchor=base + np.log(post_control + 0.5 * odds),
     )
 
 
@@ -286,10 +297,10 @@ def calibrate(
     total = float(per_cluster.sum())
     for _ in range(_ROUNDS):
         spread2 = phi * sampling + tau2
-        beta, cov = _ridge(x, pool.change, weights / spread2, total, penalty)
+        beta, cov, df = _ridge(x, pool.change, weights / spread2, total, penalty)
         residual = pool.change - x @ beta
         phi, tau2 = _two_variances(
-            residual**2 * (1.0 + x.shape[1] / total), sampling, weights, spread2
+            residual**2, sampling, weights, spread2
         )
     spread2 = phi * sampling + tau2
     scale2 = _cluster_scales(
@@ -301,6 +312,7 @@ def calibrate(
         coefficients=beta,
         centre=centre,
         spread=spread,
+        df=df,
         coefficient_cov=cov * float(weights.sum() / (weights / spread2).sum()),
         phi=phi * level,
         tau2=tau2 * level,
@@ -315,17 +327,19 @@ def calibrate(
 
 def _ridge(
     x: NDArray[np.float64], y: Vector, weights: Vector, total: float, penalty: float
-) -> tuple[Vector, NDArray[np.float64]]:
-    """Coefficients, and their covariance for residuals of variance 1; the intercept is free.
+) -> tuple[Vector, NDArray[np.float64], float]:
+    """Coefficients, their covariance at residual variance 1, degrees of freedom used.
 
-    The weights are scaled to sum to the independent windows, so that the penalty counts windows.
+    The intercept is free. The weights are scaled to sum to the independent windows, so that the
+    penalty counts windows.
     """
     scaled = weights * (total / weights.sum())
     gram = (x * scaled[:, None]).T @ x
     ridge = np.eye(x.shape[1]) * penalty
     ridge[0, 0] = 0.0
     bread = np.linalg.inv(gram + ridge)
-    return bread @ ((x * scaled[:, None]).T @ y), bread @ gram @ bread
+    beta = bread @ ((x * scaled[:, None]).T @ y)
+    return beta, bread @ gram @ bread, float(np.trace(bread @ gram))
 
 
 def _two_variances(

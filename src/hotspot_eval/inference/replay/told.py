@@ -177,7 +177,7 @@ def sites_frame(stage: Stage, sites: Sequence[Site], nulls: Sequence[SiteNull]) 
                 "std_error": float(np.sqrt(told.variance(0.0))) if told else NAN,
                 "p_value": told.p_value() if told else NAN,
                 "expected_change": told.foreseen if told else NAN,
-                "expected_events": told.expected if told else NAN,
+                "expected_events": told.counterfactual if told else NAN,
                 "weight": inverse.get(id(site), 0.0) / total,
             }
         )
