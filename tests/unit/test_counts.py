@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from hotspot_eval.data.counts import Counts, read_counts
+from hotspot_eval.data.counts import Counts
+from hotspot_eval.data.tidy import read_counts
 from hotspot_eval.errors import InputError
 
 FRAME = pd.DataFrame(

@@ -385,6 +385,42 @@ def test_boundaries_of_two_dates_are_noticed(write):
         assert "areas start (1: E05014053" in str(error.value)
 
 
+@pytest.mark.parametrize("borough", ["", "London Borough of Barking & Dagenham"])
+def test_boundaries_of_two_dates_are_noticed_whatever_the_borough_is_called(write, borough):
+    rows = [(ROBBERY, ("Abbey", "E05000026", borough), [50] * 12), (ROBBERY, ALIBON, [30] * 12)]
+    old = write(wide(rows, months=MONTHS[:12]), "old.csv")
+    rows = [(ROBBERY, ABBEY, [50] * 12), (ROBBERY, ALIBON, [30] * 12)]
+    new = write(wide(rows, months=MONTHS[12:24]), "new.csv")
+    with pytest.raises(InputError, match="boundaries of two dates are mixed"):
+        read_met_counts([old, new])
+
+
+def test_areas_of_different_boroughs_may_come_and_go(write):
+    camden = ("Highgate", "E05013661", "Camden")
+    old = write(wide([(ROBBERY, ABBEY, [50] * 12)], months=MONTHS[:12]), "old.csv")
+    new = write(wide([(ROBBERY, camden, [50] * 12)], months=MONTHS[12:24]), "new.csv")
+    panel = read_met_counts([old, new]).panel(["robbery"])
+    expected = [[False] * 12 + [True] * 12, [True] * 12 + [False] * 12]
+    assert panel.areas == ("E05013661", "E05014053")
+    assert panel.observed[:, :, 0].tolist() == expected
+
+
+def test_rows_longer_than_the_header_and_files_without_a_count_are_refused(write):
+    path = write(wide([(ROBBERY, ABBEY, [1, 2, 3])]))
+    path.write_text(path.read_text() + "Misc,Making, Supplying,Abbey,E05014053,Barnet,1,2,3\n")
+    with pytest.raises(InputError, match=r"more fields than the header, lines \(1: 3\).*comma"):
+        read_met_counts(path)
+    with pytest.raises(InputError, match=r"ward\.csv: has no count"):
+        read_met_counts(write(wide([(ROBBERY, ABBEY, [None] * 3)])))
+
+
+def test_blank_months_at_the_end_are_not_covered(write):
+    path = write(wide([(ROBBERY, ABBEY, [1, 2, None])]))
+    counts = read_met_counts(path)
+    assert counts.months["vintage"].tolist() == ["2021-02", "2021-02"]
+    assert remarks(counts)["last month columns blank, not covered"] == 1
+
+
 def test_a_switch_of_codes_inside_one_file_is_noticed(write):
     rows = [
         (ROBBERY, ("Abbey", "E05000026", "Barking and Dagenham"), [50] * 6 + [0] * 6),

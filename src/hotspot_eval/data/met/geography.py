@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hotspot_eval.data.met.categories import label as plain
+from hotspot_eval.data.met.places import borough_code
 from hotspot_eval.data.met.vintages import EXPECTED, Merged
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import LedgerNote
@@ -31,7 +33,7 @@ def settle_geography(
     Raises
     ------
     InputError
-        If areas of one borough stop where others start.
+        If areas of one borough (or of no known one) stop where others start.
 
     Notes
     -----
@@ -86,8 +88,11 @@ def _refuse_mixture(
     late: NDArray[np.intp],
     early: NDArray[np.intp],
 ) -> None:
-    label = np.array([clusters.get(area, "") for area in merged.areas], dtype=object)
-    torn = set(label[late > 0]) & set(label[early > 0])
+    label = np.array([_borough(clusters.get(area, "")) for area in merged.areas], dtype=object)
+    starting, stopping = set(label[late > 0]), set(label[early > 0])
+    torn = starting & stopping
+    if "" in starting | stopping and starting and stopping:
+        torn = starting | stopping
     if not torn:
         return
     inside = np.isin(label, list(torn))
@@ -99,9 +104,11 @@ def _refuse_mixture(
         f"{merged.areas[i]} stops {merged.months[months[-early[i] - 1]]}"
         for i in np.flatnonzero(inside & (early > 0))
     ]
-    where = ", ".join(sorted(filter(None, torn))) or "areas"
+    named = {clusters.get(merged.areas[i], "") for i in np.flatnonzero(inside & (late + early > 0))}
+    where = ", ".join(sorted(filter(None, named))) or "areas"
     advice = (
-        "Read the files of one geography, or read each alone and add both up to areas they share."
+        "Read the files of one geography (the newer ones alone, say), or read each geography on "
+        "its own and add both up to areas they share."
     )
     raise InputError(
         Problem(
@@ -117,3 +124,8 @@ def _refuse_mixture(
             advice=advice,
         ),
     )
+
+
+def _borough(name: str) -> str:
+    """One label a borough, however vintages write its name."""
+    return borough_code(name) or plain(name)

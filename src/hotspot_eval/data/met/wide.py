@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.data.met.categories import OUTCOMES, Scheme, label, outcomes_of, scheme_of
+from hotspot_eval.data.met.categories import Scheme, label, scheme_of
 from hotspot_eval.data.met.columns import Head, Level, header_line, read_head
 from hotspot_eval.data.met.places import (
     AREA_CODES,
@@ -21,6 +21,7 @@ from hotspot_eval.data.met.places import (
     is_pseudo_borough,
     is_unplaced,
 )
+from hotspot_eval.data.met.tally import add_up, membership
 from hotspot_eval.data.paths import refuse_inflated
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
@@ -90,34 +91,31 @@ def read_wide(path: Path) -> WideFile:
     if not kept.any() or np.isnan(numbers).all():
         lack = "no count" if kept.any() else "no row with a category and an area"
         raise InputError(Problem(where=path.name, what=f"has {lack}"))
+    months = np.array(list(head.months), dtype="datetime64[M]")
+    filled = np.flatnonzero(~np.isnan(numbers).all(axis=0))[-1] + 1
+    numbers, unfilled = numbers[:, :filled], months[filled:]
 
     areas = _area_codes(ids, head.level, path.name)
     labels, row_area = np.unique(areas.to_numpy(dtype=str), return_inverse=True)
     major = _of_each(ids["major"], label)
     minor = _of_each(ids["minor"], label) if "minor" in ids else pd.Series("", index=major.index)
-    member, unknown = _membership(major, minor)
-    counts, known, blank = _add_up(numbers, member, row_area, major, len(labels))
+    member, unknown = membership(major, minor)
+    counts, known, blank = add_up(numbers, member, row_area, major, len(labels))
     clusters, split = _clusters(areas, ids, numbers)
-    ledger = Ledger().step(
-        f"read {path.name}",
-        rows_in=len(table),
-        rows_out=int(kept.sum()),
-        left_out=notes,
-        remarks=[
-            *remarks,
-            *unknown,
-            LedgerNote(
-                reason="area listed under two boroughs, added up",
-                rows=int(areas.isin(split).sum()),
-                examples=tuple(split),
-            ),
-            LedgerNote(
-                reason="count blank (missing where all rows of an outcome are, else nothing added)",
-                rows=blank,
-            ),
-            LedgerNote(reason="columns not used", rows=len(head.unused), examples=head.unused),
-        ],
-    )
+    changed = [
+        *remarks,
+        *unknown,
+        LedgerNote(
+            reason="area listed under two boroughs, added up",
+            rows=int(areas.isin(split).sum()),
+            examples=tuple(split),
+        ),
+        LedgerNote(
+            reason="count blank (missing where all rows of an outcome are, else nothing added)",
+            rows=blank,
+        ),
+        *_column_notes(head, unfilled),
+    ]
     return WideFile(
         name=path.name,
         level=head.level,
@@ -125,12 +123,29 @@ def read_wide(path: Path) -> WideFile:
         areas=tuple(str(code) for code in labels),
         area_names=_names(areas, ids, head.level),
         clusters=clusters,
-        months=np.array(list(head.months), dtype="datetime64[M]"),
+        months=months[:filled],
         counts=counts,
         known=known,
         offered=np.asarray(member.any(axis=0)),
-        ledger=ledger,
+        ledger=Ledger().step(
+            f"read {path.name}",
+            rows_in=len(table),
+            rows_out=int(kept.sum()),
+            left_out=notes,
+            remarks=changed,
+        ),
     )
+
+
+def _column_notes(head: Head, unfilled: NDArray[np.datetime64]) -> list[LedgerNote]:
+    return [
+        LedgerNote(
+            reason="last month columns blank, not covered",
+            rows=len(unfilled),
+            examples=tuple(str(month) for month in unfilled),
+        ),
+        LedgerNote(reason="columns not used", rows=len(head.unused), examples=head.unused),
+    ]
 
 
 def _table(path: Path) -> tuple[Head, pd.DataFrame]:
@@ -299,73 +314,6 @@ def _area_codes(ids: dict[str, pd.Series], level: Level, where: str) -> pd.Serie
             )
         )
     return codes
-
-
-def _membership(major: pd.Series, minor: pd.Series) -> tuple[NDArray[np.bool_], list[LedgerNote]]:
-    """Which outcomes each row counts towards, shape (rows, K), and notes on unknown labels."""
-    pairs = pd.MultiIndex.from_arrays([major, minor])
-    codes, found = pd.factorize(pairs)
-    unique: list[tuple[str, str]] = [(str(one), str(two)) for one, two in found]
-    table = np.zeros((len(unique), len(OUTCOMES)), dtype=bool)
-    strange: dict[str, list[int]] = {"major": [], "minor": []}
-    for number, pair in enumerate(unique):
-        outcomes, known = outcomes_of(*pair)
-        table[number, [OUTCOMES.index(name) for name in outcomes]] = True
-        if not known:
-            strange["major" if len(outcomes) == 1 else "minor"].append(number)
-    return table[codes], [
-        _strange_note(
-            "category not known, counted in all_crime only", strange["major"], codes, unique
-        ),
-        _strange_note(
-            "minor category not known, counted with its major one", strange["minor"], codes, unique
-        ),
-    ]
-
-
-def _strange_note(
-    reason: str, numbers: list[int], codes: NDArray[np.intp], unique: list[tuple[str, str]]
-) -> LedgerNote:
-    return LedgerNote(
-        reason=reason,
-        rows=int(np.isin(codes, numbers).sum()),
-        examples=tuple(f"{unique[n][0]}: {unique[n][1]}" for n in numbers),
-    )
-
-
-def _add_up(
-    numbers: NDArray[np.float64],
-    member: NDArray[np.bool_],
-    row_area: NDArray[np.intp],
-    major: pd.Series,
-    n_areas: int,
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
-    """Counts and mask by area, month and outcome; and how many cells of the file are blank."""
-    blank = np.isnan(numbers)
-    values = np.where(blank, 0, numbers).astype(np.int64)
-    shape = (n_areas, numbers.shape[1], member.shape[1])
-    counts = np.zeros(shape, dtype=np.int64)
-    known = np.ones(shape, dtype=bool)
-    for k in range(member.shape[1]):
-        rows = member[:, k]
-        np.add.at(counts[:, :, k], row_area[rows], values[rows])
-        if blank.any():
-            known[:, :, k] = ~_all_blank(blank, rows, row_area, n_areas)
-    if blank.any():
-        for group in major.unique():
-            rows = (major == group).to_numpy()
-            known[:, :, -1] &= ~_all_blank(blank, rows, row_area, n_areas)
-    return np.where(known, counts, 0), known, int(blank.sum())
-
-
-def _all_blank(
-    blank: NDArray[np.bool_], rows: NDArray[np.bool_], row_area: NDArray[np.intp], n_areas: int
-) -> NDArray[np.bool_]:
-    """Whether an area has rows of a kind and all of them are blank in a month; shape (N, M)."""
-    listed = np.bincount(row_area[rows], minlength=n_areas)[:, None]
-    empty = np.zeros((n_areas, blank.shape[1]), dtype=np.int64)
-    np.add.at(empty, row_area[rows], blank[rows].astype(np.int64))
-    return np.asarray((listed > 0) & (empty == listed))
 
 
 def _clusters(
