@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hotspot_eval.data import InterventionRegister, read_register
-from hotspot_eval.data.register.dates import read_date
+from hotspot_eval.data.register.dates import OTHER_ORDER, read_date
 
 LATEST = "2026-01-01"
 
@@ -87,7 +87,7 @@ def test_months_without_a_day_and_orders():
     american = read_date("02/28/2022")
     assert (american.written, american.remark) == (
         dt.date(2022, 2, 28),
-        "only month before day reads",
+        OTHER_ORDER,
     )
 
 
@@ -97,7 +97,7 @@ def test_months_without_a_day_and_orders():
         ("01/02/20", "two-digit year"),
         ("44773", "spreadsheet serial number"),
         ("July 2022", "month without a day"),
-        ("02/28/2022", "only month before day reads"),
+        ("02/28/2022", OTHER_ORDER),
     ],
 )
 def test_what_had_to_be_assumed_is_flagged(tmp_path, cell, problem):
@@ -149,14 +149,15 @@ def test_true_dates_are_left_alone(tmp_path):
 def test_swaps_in_a_file_of_one_form_are_found_by_its_order(tmp_path, falling):
     days = days_of(60)[:: -1 if falling else 1]
     cells = [day.isoformat() for day in days]
-    wrong = [k for k, d in enumerate(days) if d.day <= 12 and abs(d.day - d.month) >= 2][1:-1:4]
+    wrong = [k for k, d in enumerate(days) if d.day <= 12 and abs(d.day - d.month) >= 2][2:-2:4]
     for k in wrong:
         cells[k] = exchanged(days[k])[:10]
     register = register_of(tmp_path, cells)
     assert starts(register) == [str(day) for day in days]
     verdicts = outcomes(register)
-    assert all(verdicts[k + 2] == "corrected" for k in wrong)
-    assert set(verdicts.values()) == {"corrected"}
+    assert {row for row, verdict in verdicts.items() if verdict == "corrected"} == {
+        k + 2 for k in wrong
+    }
 
 
 def test_where_neither_form_nor_order_decides_it_is_flagged_and_kept(tmp_path):
@@ -228,3 +229,28 @@ def test_a_year_that_disagrees_without_order_is_undecided(tmp_path):
     assert found[["outcome", "why"]].to_numpy().tolist() == [
         ["undecided", "the file's order does not decide"]
     ]
+
+
+def test_operations_that_start_on_the_first_are_not_taken_for_swaps(tmp_path):
+    cells = [f"2022-{month:02d}-01" for month in range(2, 13)]
+    cells += [f"15/{month:02d}/2022" for month in range(2, 13)]
+    register = register_of(tmp_path, cells)
+    assert starts(register)[:11] == cells[:11]
+    assert set(outcomes(register).values()) == {"undecided"}
+
+
+def test_the_order_of_the_file_overrules_the_split_of_forms(tmp_path):
+    days = [dt.date(2022, 1, 1) + dt.timedelta(days=k) for k in range(0, 300, 3)]
+    cells = [d.isoformat() if d.day <= 12 else d.strftime("%d/%m/%Y") for d in days]
+    register = register_of(tmp_path, cells)
+    assert starts(register) == [str(day) for day in days]
+    assert "corrected" not in outcomes(register).values()
+
+
+def test_a_file_with_months_first_makes_every_short_date_suspect(tmp_path):
+    register = register_of(tmp_path, ["02/28/2022", "03/04/2022", "05/31/2022"])
+    assert starts(register) == ["2022-02-28", "2022-04-03", "2022-05-31"]
+    assert outcomes(register) == {3: "undecided"}
+    told = register_of(tmp_path, ["02/28/2022", "03/04/2022"], date_order="month_first")
+    assert starts(told) == ["2022-02-28", "2022-03-04"]
+    assert not len(told.findings)

@@ -140,6 +140,7 @@ def test_nothing_usable_is_refused(tmp_path, areas):
         ("Grand total,,,,,17", "totals row"),
         (",,TOTALS:,,,17", "totals row"),
         ("Total 2020,,,,,17", "totals row"),
+        ("Camden total,Camden,,,,17", "totals row"),
         (GOOD, "repeated row"),
         (HEADER, "header repeated"),
         ("Source: the force's own figures,,,,,", "remark below or between the rows"),
@@ -493,6 +494,12 @@ def test_sites_outside_the_boundaries_are_named(tmp_path, areas):
         read_register(path, areas=areas)
     left = read_register(path, areas=areas, problems="leave_out")
     assert left.sites["site"].tolist() == ["In"]
+
+
+def test_an_unknown_reference_system_is_refused(tmp_path, areas):
+    path = geojson(tmp_path, feature(SQUARE, site="Park", start="2020-05-01"), crs="EPSG:0")
+    with pytest.raises(InputError, match="reference system 'EPSG:0' is not known"):
+        read_register(path, areas=areas)
 
 
 def test_spells_inside_a_feature_keep_their_tallies_once(tmp_path, areas):

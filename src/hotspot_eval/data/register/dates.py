@@ -7,14 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["DateOrder", "Form", "Reading", "read_date"]
+__all__ = ["OTHER_ORDER", "DateOrder", "Form", "Reading", "read_date"]
 
 DateOrder = Literal["day_first", "month_first"]
 Form = Literal["machine", "text", "named", "month", "blank", "unreadable"]
 
-_ISO = re.compile(
-    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-)
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SLASHED = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?: \d{1,2}:\d{2}(?::\d{2})?)?")
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
@@ -37,6 +35,7 @@ _NAMES = (
     "november",
     "december",
 )
+OTHER_ORDER = "readable only in the other order of day and month"
 _EXCEL_EPOCH = dt.date(1899, 12, 30)
 
 
@@ -130,14 +129,7 @@ def _numeric(text: str, form: Form, year: int, month: int, day: int, remark: str
     if written is None and swapped is None:
         return Reading(text=text, form="unreadable")
     if written is None:
-        return Reading(
-            text=text,
-            form=form,
-            written=swapped,
-            remark="only month before day reads"
-            if form == "text"
-            else "only day before month reads",
-        )
+        return Reading(text=text, form=form, written=swapped, remark=OTHER_ORDER)
     return Reading(
         text=text,
         form=form,

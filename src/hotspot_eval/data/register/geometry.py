@@ -123,7 +123,12 @@ def site_geometry(
     """
     if shapes is None:
         shapes, crs = _points(frame)
-    turn = pyproj.Transformer.from_crs(crs, target, always_xy=True).transform
+    try:
+        turn = pyproj.Transformer.from_crs(crs, target, always_xy=True).transform
+    except pyproj.exceptions.CRSError as error:
+        raise InputError(
+            Problem(where="register", what=f"its reference system '{crs}' is not known")
+        ) from error
     polygons: list[BaseGeometry | None] = []
     findings: list[Finding] = []
     radii = pd.to_numeric(frame["radius_m"].str.replace(",", ""), errors="coerce")

@@ -14,6 +14,7 @@ __all__ = ["deployments", "hours_of", "tally_of", "totals_agree"]
 _TOTAL = re.compile(
     r"(?:grand|sub|over ?all)?[ -]?(?:totals?|sums?)(?: \d{4})?[ :]*|overall[ :]*", re.I
 )
+_TOTAL_OF = re.compile(r"\b(?:sub)?totals?\b", re.I)
 _BLANK = ("", "-", "–", "—", "n/a", "na", "none", "null", "nil", "nan", "tbc", "unknown")
 _DASHES = ("-", "–", "—")
 _CLOCK = re.compile(r"(?:(\d+) days?,? )?(\d{1,3}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
@@ -57,7 +58,10 @@ def _no_deployment(row: Sequence[str], names: Sequence[str], columns: Columns) -
         return "header repeated", "equal to the header line"
     fields = columns.fields
     date = any(row[fields[name]] for name in ("start", "day", "end") if name in fields)
-    if not date and any(_TOTAL.fullmatch(cell) for cell in filled):
+    unplaced = "area" not in fields or not row[fields["area"]]
+    if not date and any(
+        _TOTAL.fullmatch(cell) or (unplaced and _TOTAL_OF.search(cell)) for cell in filled
+    ):
         return "totals row", "labelled as a total, without a date"
     placed = any(row[fields[name]] for name in ("site", "area") if name in fields)
     if date or (placed and len(filled) > 1):

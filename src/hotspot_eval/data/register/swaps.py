@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from hotspot_eval.data.register.dates import Reading
+from hotspot_eval.data.register.dates import OTHER_ORDER, Reading
 from hotspot_eval.data.register.findings import Finding
 
 __all__ = ["Settled", "file_sequence", "settle_dates"]
@@ -65,77 +65,63 @@ def settle_dates(
     -----
     A spreadsheet with American settings that opens ``dd/mm/yyyy`` turns every text it can read as
     ``mm/dd/yyyy`` into a date, day and month exchanged, and leaves the rest as text. So *every*
-    date in machine form then has a day of 12 or less, which :math:`n` true dates have with
-    probability :math:`(12/30.44)^n`, and every text has a day above 12. Where this signature is
-    found with a probability below .001, all machine dates are exchanged, unless a row's own
-    neighbours speak against it. Elsewhere a row is exchanged only where its neighbours in the
-    file's order, the plausible range or its start leave the exchanged day as the only one
-    possible.
+    date in machine form then has a day of 12 or less and every text a day above 12. With
+    :math:`m` different days of the month among the one and :math:`k` among the other, a file
+    without exchange looks so with a probability of about :math:`(12/30.44)^m (1-12/30.44)^k`
+    (different days: operations that always start on the first are one coincidence, not many).
+    Where that is below .001 and the file's order does not speak against it, all machine dates are
+    exchanged; a row that its own neighbours contradict is undecided. Elsewhere a row is exchanged
+    only where its neighbours, the plausible range or its start leave the exchanged day as the only
+    one possible; where there is ground for suspicion, rows that nothing decides are undecided and
+    kept as written.
     """
-    sequence = file_sequence(readings, groups)
-    brackets = _brackets(readings, sequence)
-    signature = _signature(readings)
-    days: list[dt.date | None] = []
-    found: list[Finding] = []
-    undecided: list[int] = []
-    judged: list[tuple[Reading, str]] = []
-    for place, reading in enumerate(readings):
-        low = not_before[place] if not_before is not None else None
-        verdict, why = _judge(reading, brackets[place], signature, earliest, latest, low)
-        judged.append((reading, verdict))
-        exchanged = verdict in ("swapped", "contradicted")
-        day = reading.swapped if exchanged else reading.written
-        days.append(day)
-        if verdict == "swapped":
-            found.append(
-                Finding(
-                    rows[place],
-                    field,
-                    "day and month swapped",
-                    "corrected",
-                    reading.text,
-                    str(day),
-                    why,
-                )
-            )
-        elif verdict == "contradicted":
-            found.append(
-                Finding(
-                    rows[place],
-                    field,
-                    "day and month perhaps swapped",
-                    "undecided",
-                    reading.text,
-                    str(day),
-                    why,
-                )
-            )
-        elif verdict == "open":
-            undecided.append(place)
-    forms = (
-        {"machine"} if signature == "suspected" else {r.form for r, v in judged if v == "swapped"}
-    )
-    found += [
-        Finding(
-            rows[place],
-            field,
-            "day and month perhaps swapped",
-            "undecided",
-            readings[place].text,
-            str(days[place]),
-            f"could also be {readings[place].swapped}; nothing in the row decides",
-        )
-        for place in undecided
-        if readings[place].form in forms
+    brackets = _brackets(readings, file_sequence(readings, groups))
+    signature = _signature(readings, brackets)
+    lows = not_before if not_before is not None else [None] * len(readings)
+    verdicts = [
+        _judge(reading, bracket, signature, earliest, latest, low)
+        for reading, bracket, low in zip(readings, brackets, lows, strict=True)
+    ]
+    days = [
+        reading.swapped if verdict in ("swapped", "contradicted") else reading.written
+        for reading, (verdict, _) in zip(readings, verdicts, strict=True)
+    ]
+    suspected = _suspected_forms(readings, [verdict for verdict, _ in verdicts], signature)
+    findings = [
+        _finding(row, field, reading, day, verdict, why)
+        for row, reading, day, (verdict, why) in zip(rows, readings, days, verdicts, strict=True)
+        if verdict in ("swapped", "contradicted")
+        or (verdict == "open" and reading.form in suspected)
     ]
     equal = [
-        place
-        for place, r in enumerate(readings)
-        if signature == "holds" and r.form == "machine" and not r.ambiguous
+        row
+        for row, reading in zip(rows, readings, strict=True)
+        if signature == "holds" and reading.form == "machine" and not reading.ambiguous
     ]
-    return Settled(
-        days=days, findings=found, brackets=brackets, either_way=[rows[p] for p in equal]
-    )
+    return Settled(days=days, findings=findings, brackets=brackets, either_way=equal)
+
+
+def _finding(
+    row: int, field: str, reading: Reading, day: dt.date | None, verdict: str, why: str
+) -> Finding:
+    if verdict == "swapped":
+        problem = "day and month swapped"
+        return Finding(row, field, problem, "corrected", reading.text, str(day), why)
+    problem = "day and month perhaps swapped"
+    why = why or f"could also be {reading.swapped}; nothing in the row decides"
+    return Finding(row, field, problem, "undecided", reading.text, str(day), why)
+
+
+def _suspected_forms(
+    readings: Sequence[Reading], verdicts: Sequence[str], signature: str
+) -> set[str]:
+    """Forms in which a row that nothing decides is undecided rather than taken as written."""
+    forms = {r.form for r, v in zip(readings, verdicts, strict=True) if v == "swapped"}
+    if signature == "suspected":
+        forms.add("machine")
+    if any(r.remark == OTHER_ORDER for r in readings):
+        forms.add("text")
+    return {str(form) for form in forms}
 
 
 def _judge(
@@ -169,19 +155,27 @@ def _judge(
             if exchanged and bracket != (None, None)
             else ""
         )
-    if exchanged and not as_written:
+    # a row before the first or after the last certain day may simply stand elsewhere in time
+    if exchanged and not as_written and None not in bracket:
         return "swapped", f"in file order only so: {_between(bracket)}"
     return ("written", "") if as_written and not exchanged else ("open", "")
 
 
-def _signature(readings: Sequence[Reading]) -> str:
+def _signature(readings: Sequence[Reading], brackets: Sequence[Bracket]) -> str:
     """Whether the forms split as a spreadsheet splits them: ``holds``, ``suspected`` or ``no``."""
-    machine = [r for r in readings if r.form == "machine" and r.written is not None]
-    text = [r for r in readings if r.form == "text"]
-    low = all(r.written is not None and r.written.day <= 12 for r in machine)
-    if not machine or not text or not low or any(r.ambiguous for r in text):
+    machine = [r.written for r in readings if r.form == "machine" and r.written is not None]
+    text = [r.written for r in readings if r.form == "text" and r.written is not None]
+    if not machine or not text or any(day.day > 12 for day in machine):
         return "no"
-    return "holds" if _DAYS_TO_12 ** len(machine) < _CHANCE else "suspected"
+    if any(r.ambiguous for r in readings if r.form == "text"):
+        return "no"
+    chance = _DAYS_TO_12 ** len({day.day for day in machine})
+    chance *= (1 - _DAYS_TO_12) ** len({day.day for day in text})
+    against = 0
+    for reading, bracket in zip(readings, brackets, strict=True):
+        if reading.form == "machine" and reading.written and reading.swapped:
+            against += _fits(reading.written, bracket) - _fits(reading.swapped, bracket)
+    return "holds" if chance < _CHANCE and against <= 0 else "suspected"
 
 
 def file_sequence(
