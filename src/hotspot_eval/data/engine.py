@@ -72,14 +72,14 @@ class Engine:
         False keeps every row in memory and never spills: for record-level data.
     """
 
-    __slots__ = ("__weakref__", "_finalizer", "connection", "scratch")
+    __slots__ = ("__weakref__", "_finalizer", "_gathered", "_relieved", "connection", "scratch")
 
     def __init__(self, files: Sequence[Path], *, limits: Limits, on_disk: bool = True) -> None:
         folder = tempfile.TemporaryDirectory(prefix="hotspot-eval-")
         self.scratch = Path(folder.name).resolve()
         self.connection = duckdb.connect(":memory:")
-        if on_disk:
-            self.connection.execute(f"ATTACH {literal(str(self.scratch / 'rest.duckdb'))} AS disk")
+        self._gathered: set[str] = set()
+        self._relieved: set[str] = set()
         allowed = ", ".join(literal(str(path)) for path in files)
         for setting in (
             f"threads = {limits.threads}",
@@ -114,32 +114,35 @@ class Engine:
 
     def relieve(self, table: str, *, above: int) -> None:
         """Move a table's rows to the scratch folder, compressed, once there are many."""
-        if int(self.ask(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0]) > above:
-            self.run(f"CREATE TABLE IF NOT EXISTS disk.{table} AS FROM {table} LIMIT 0")
-            self.run(f"INSERT INTO disk.{table} FROM {table}")
-            self.run(f"TRUNCATE {table}")
+        if int(self.ask(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0]) <= above:
+            return
+        file = literal(str(self.scratch / "rest.duckdb"))
+        self.run(f"ATTACH IF NOT EXISTS {file} AS disk")
+        self.run(f"CREATE TABLE IF NOT EXISTS disk.{table} AS FROM {table} LIMIT 0")
+        self.run(f"INSERT INTO disk.{table} FROM {table}")
+        self.run(f"TRUNCATE {table}")
+        self._relieved.add(table)
 
     def gather(self, table: str) -> None:
         """Make ``all_<table>``, which holds the table's rows wherever they are."""
         parts = [f"FROM {table}"]
-        if self.has(table, database="disk"):
+        if table in self._relieved:
             parts.append(f"FROM disk.{table}")
         self.run(f"CREATE OR REPLACE VIEW all_{table} AS {' UNION ALL '.join(parts)}")
+        self._gathered.add(table)
 
-    def has(self, table: str, *, database: str = "memory") -> bool:
-        """Whether there is such a table or view."""
-        found = self.ask(
-            "SELECT count(*) AS n FROM information_schema.tables "
-            f"WHERE table_name = {literal(table)} AND table_catalog = {literal(database)}"
-        )
-        return bool(found["n"].iloc[0])
+    def has(self, table: str) -> bool:
+        """Whether the table has been gathered."""
+        return table in self._gathered
 
     def drop(self, table: str) -> None:
         """Forget a table, wherever its rows are."""
         self.run(f"DROP VIEW IF EXISTS all_{table}")
         self.run(f"DROP TABLE IF EXISTS {table}")
-        if self.has(table, database="disk"):
+        if table in self._relieved:
             self.run(f"DROP TABLE disk.{table}")
+        self._gathered.discard(table)
+        self._relieved.discard(table)
 
     @contextmanager
     def _naming(self, tables: dict[str, pd.DataFrame]) -> Iterator[None]:

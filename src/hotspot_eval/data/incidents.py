@@ -128,9 +128,11 @@ class Incidents:
             projection (index or first text column is the id), or ``lsoa_components(overlap)`` to
             join LSOA 2011 and 2021. By default the codes that occur, each vintage on its own.
         where : {"code", "point"}, optional
-            Place incidents by their recorded code or by their point; by default by point for
-            polygons, by code otherwise. With polygons and ``"code"``, incidents without a known
-            code are placed by their point.
+            Place incidents by their recorded code or by their point. By default by code, unless
+            ``areas`` are polygons whose ids the records do not carry (under half of the codes).
+            With polygons and ``"code"``, incidents without a known code are placed by point.
+            Published codes are finer than published boundaries: near an edge a generalised
+            boundary puts a point into the neighbour.
         frequency : {"month", "week", "four_week", "year"}
             Weeks need dated records.
         start, end : period, optional

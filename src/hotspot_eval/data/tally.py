@@ -34,6 +34,8 @@ AbsentTypes = Literal["refuse", "zero"]
 
 # Forces with a smaller share of an area's records are visitors: their gaps do not blank the area.
 _SERVES = 0.05
+# Polygons are taken for the records' own areas when they know this share of the codes.
+_KNOWN = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,13 @@ def tally(
     _refuse_types(kinds, incidents)
     periods = _periods(incidents, frequency, start, end)
     units = _units(incidents, areas)
-    where = where or ("code" if units.shapes is None else "point")
+    where = _where(incidents, units, where)
     _count(incidents, units, where, _days(incidents, periods))
     recorded = _recorded(incidents, kinds, absent_types)
     counts, ledger = _arrays(incidents, units, periods, kinds, where)
-    observed = _observed(incidents, units, periods, partial)[:, :, None] & recorded[:, None, :]
+    shares = _shares(incidents, len(units.ids), list(recorded.index))
+    delivered = _delivered(incidents, shares, list(recorded.index), periods, partial)
+    observed = delivered[:, :, None] & recorded.to_numpy()[shares.argmax(axis=1)][:, None, :]
     uncovered = int(counts[~observed].sum())
     counts[~observed] = 0
     ledger = ledger.step(
@@ -80,7 +84,7 @@ def tally(
         rows_out=observed.size,
         remarks=[
             LedgerNote(
-                reason="missing: a force that serves the area did not deliver the period or type",
+                reason="missing: the force that serves the area did not deliver the period or type",
                 rows=int((~observed).sum()),
             ),
             LedgerNote(reason="incidents counted in cells set to missing", rows=uncovered),
@@ -199,18 +203,32 @@ def _refuse_code_switch(incidents: Incidents) -> None:
         )
 
 
+def _where(incidents: Incidents, units: _Units, where: Where | None) -> Where:
+    """By code for polygons whose ids the records carry, by point for others."""
+    if where is not None:
+        check_choice("where", where, get_args(Where))
+        if where == "point" and units.shapes is None:
+            raise InputError(
+                Problem(
+                    where="argument 'where'",
+                    what="'point' needs polygons",
+                    advice="Pass areas= as a GeoDataFrame.",
+                )
+            )
+        return where
+    if units.shapes is None:
+        return "code"
+    known = incidents.engine.ask(
+        f"""SELECT coalesce(avg((code IN (SELECT code FROM codes))::INT), 0) AS share
+        FROM (SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL)""",
+        codes=units.codes,
+    )
+    return "code" if known["share"].iloc[0] >= _KNOWN else "point"
+
+
 def _count(incidents: Incidents, units: _Units, where: Where, days: pd.DataFrame) -> None:
     """Make the table ``tallied``: records by force, type, period and unit (NULL where outside)."""
-    check_choice("where", where, get_args(Where))
     engine = incidents.engine
-    if where == "point" and units.shapes is None:
-        raise InputError(
-            Problem(
-                where="argument 'where'",
-                what="'point' needs polygons",
-                advice="Pass areas= as a GeoDataFrame.",
-            )
-        )
     keys, joins, place, nowhere = "code", "LEFT JOIN codes USING (code)", "codes.u", "code IS NULL"
     cells, extra = incidents.cells, {"codes": units.codes, "days": days}
     if units.shapes is not None:
@@ -252,13 +270,22 @@ def _spots(incidents: Incidents, shapes: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _recorded(
     incidents: Incidents, kinds: Mapping[str, Sequence[str]], absent_types: AbsentTypes
-) -> NDArray[np.bool_]:
-    """Whether each outcome is recorded in each unit at all, shape (1, K) or (N, K)."""
-    seen = set(incidents.engine.ask("SELECT DISTINCT crime_type AS t FROM tallied")["t"].tolist())
-    lost = [
-        f"{name} ({', '.join(types)})" for name, types in kinds.items() if not seen & set(types)
-    ]
-    if lost and absent_types == "refuse":
+) -> pd.DataFrame:
+    """Whether a force's files hold any crime type of an outcome: forces × outcomes."""
+    found = incidents.engine.ask("SELECT DISTINCT force, crime_type FROM tallied")
+    types = found.groupby("force")["crime_type"].agg(set).to_dict()
+    forces = sorted(set(incidents.coverage["force"]))
+    table = pd.DataFrame(
+        {
+            name: [bool(types.get(force, set()) & set(wanted)) for force in forces]
+            for name, wanted in kinds.items()
+        },
+        index=forces,
+    )
+    if absent_types == "zero":
+        return table.mask(~table, True)
+    lost = [f"{name} ({', '.join(kinds[name])})" for name in kinds if not table[name].any()]
+    if lost:
         raise InputError(
             Problem(
                 where="argument 'outcomes'",
@@ -268,7 +295,7 @@ def _recorded(
                 "absent_types='zero'.",
             )
         )
-    return np.ones((1, len(kinds)), dtype=bool)
+    return table
 
 
 def _arrays(
@@ -302,7 +329,7 @@ def _arrays(
         "outside": "area outside the study",
     }
     ledger = Ledger().step(
-        "panel of incidents",
+        f"place incidents by {where}",
         rows_in=int(fate.sum()),
         rows_out=int(fate.get("in", 0)),
         left_out=[
@@ -312,22 +339,27 @@ def _arrays(
     return counts, ledger
 
 
-def _observed(
-    incidents: Incidents, units: _Units, periods: Periods, partial: Partial
-) -> NDArray[np.bool_]:
-    """Whether every force that serves a unit delivered the period, shape (N, T)."""
-    forces = sorted(set(incidents.coverage["force"]))
+def _shares(incidents: Incidents, units: int, forces: list[str]) -> NDArray[np.float64]:
+    """Share of each unit's records by force, shape (N, F); equal where a unit has no record."""
     found = incidents.engine.ask(
         "SELECT u, force, sum(n)::BIGINT AS n FROM tallied WHERE u IS NOT NULL GROUP BY ALL"
     )
-    recorded = np.zeros((len(units.ids), len(forces)))
-    recorded[found["u"].to_numpy(np.intp), pd.Index(forces).get_indexer(found["force"])] = found[
-        "n"
-    ]
-    total = recorded.sum(axis=1, keepdims=True)
-    serves = recorded >= np.maximum(_SERVES * total, 1)
-    # An area without any record tells nothing of its force: every force must have delivered.
-    serves[total[:, 0] == 0] = True
+    rows = np.zeros((units, len(forces)))
+    place = (found["u"].to_numpy(np.intp), pd.Index(forces).get_indexer(pd.Index(found["force"])))
+    rows[place] = found["n"].to_numpy(np.float64)
+    total = rows.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = np.where(total > 0, rows / np.maximum(total, 1), 1 / len(forces))
+    return shares
+
+
+def _delivered(
+    incidents: Incidents,
+    shares: NDArray[np.float64],
+    forces: list[str],
+    periods: Periods,
+    partial: Partial,
+) -> NDArray[np.bool_]:
+    """Whether every force that serves a unit delivered the period, shape (N, T)."""
     absent = np.zeros((len(forces), len(periods)), dtype=bool)
     gaps = incidents.gaps(partial)
     begins, ends = (gaps[name].to_numpy().astype("datetime64[D]") for name in ("start", "end"))
@@ -335,6 +367,7 @@ def _observed(
         absent[forces.index(force)] |= (periods.starts < end) & (periods.ends > begin)
     first, after = incidents.covered
     absent |= (periods.starts < first) | (periods.ends > after)
+    serves = shares >= min(_SERVES, 1 / len(forces))
     blank: NDArray[np.bool_] = (serves.astype(np.int64) @ absent.astype(np.int64)) > 0
     return ~blank
 

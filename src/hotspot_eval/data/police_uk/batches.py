@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from hotspot_eval.data.engine import Engine
@@ -40,7 +41,7 @@ def deliveries(engine: Engine, sources: Sequence[Source]) -> pd.DataFrame:
     month = found["month"].fillna("")
     problems = [
         *_wrong(
-            found[~month.map(lambda text: bool(_MONTH.fullmatch(text)))],
+            found[np.array([_MONTH.fullmatch(text) is None for text in month], dtype=bool)],
             sources,
             "'Month' is not of the form 2022-07",
             "month",

@@ -166,8 +166,8 @@ def _ledger(
 ) -> Ledger:
     fate = found.groupby("fate")["rows"].sum()
     kept = found[found["fate"] == "kept"]
-    used = _names_of(kept, sources)
-    idle = [source.name for source in sources if source.name not in set(used)]
+    used = set(kept["file"])
+    idle = [source.name for number, source in enumerate(sources) if number not in used]
     gone = {
         name: tuple(dict.fromkeys(_names_of(found[found["fate"] == name], sources)))
         for name in ("copy", "superseded")
@@ -178,7 +178,7 @@ def _ledger(
             "find street files",
             unit="files",
             rows_in=len(sources) + len(others),
-            rows_out=len(set(used)),
+            rows_out=len(used),
             left_out=[
                 LedgerNote(
                     reason="outcomes or stop and search, not street files",
@@ -297,7 +297,7 @@ def refuse_changed(sources: Sequence[Source]) -> None:
 
 def _points(engine: Engine, sources: list[Source], limits: Limits) -> None:
     """Counts by snap point, by a second scan the first time they are needed."""
-    if not engine.has("all_points"):
+    if not engine.has("points"):
         refuse_changed(sources)
         pass_over(engine, POINTS, sources, limits)
 

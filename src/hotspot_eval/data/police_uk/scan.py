@@ -20,8 +20,9 @@ _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _LOOKED_AT = ("Location", "LSOA name")
 
 # The box holds the United Kingdom with its waters; no place in it is in it with the axes swapped.
-_LON = 'try_cast("Longitude" AS DOUBLE)'
-_LAT = 'try_cast("Latitude" AS DOUBLE)'
+# A bare try_cast is pushed into DuckDB's CSV reader, which then fails on text instead of trying.
+_LON = 'try_cast(trim("Longitude") AS DOUBLE)'
+_LAT = 'try_cast(trim("Latitude") AS DOUBLE)'
 _INSIDE = "({lon} BETWEEN -9.5 AND 2.5 AND {lat} BETWEEN 49 AND 61.5)"
 _HERE = _INSIDE.format(lon=_LON, lat=_LAT)
 _SWAPPED = _INSIDE.format(lon=_LAT, lat=_LON)
