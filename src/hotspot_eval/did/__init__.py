@@ -1,11 +1,16 @@
 """Difference-in-differences: estimators that take a panel and a design."""
 
+from hotspot_eval.did.cohorts import GroupTime, group_time
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check
 from hotspot_eval.did.events import event_study
-from hotspot_eval.did.twoway import LinearDid, PoissonDid, linear_did, poisson_did
+from hotspot_eval.did.imputation import Imputation, imputation
+from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
 __all__ = [
+    "ClusterBy",
+    "GroupTime",
+    "Imputation",
     "LinearDid",
     "PoissonDid",
     "catchment_design",
@@ -13,6 +18,8 @@ __all__ = [
     "displacement_check",
     "e_test",
     "event_study",
+    "group_time",
+    "imputation",
     "linear_did",
     "poisson_did",
     "rirr",

@@ -13,13 +13,11 @@ from hotspot_eval.did.kernels import (
     Correction,
     Sandwich,
     collapse,
-    learnt_variance,
     project,
     sandwich,
-    shared_covariance,
-    shock_kernel,
     solve_poisson,
 )
+from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Model", "Regression", "regress"]
@@ -28,36 +26,6 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Model = Literal["poisson", "linear"]
 _COLLINEAR = 1e-9
-ENOUGH_CONTROLS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Learnt:
-    """Covariance of K coefficients learnt from untreated areas.
-
-    Parameters
-    ----------
-    own : ndarray, shape (K, K)
-        From noise of single areas, learnt from ``n_own`` of them.
-    shared : ndarray, shape (K, K), or None
-        From shocks that areas of one cluster have in common, learnt from ``n_shared`` clusters.
-    """
-
-    own: Float
-    n_own: int
-    shared: Float | None
-    n_shared: int
-
-    def covariance(self) -> Float:
-        """Sum of the two parts."""
-        return self.own if self.shared is None else self.own + self.shared
-
-    def df(self, contrast: Float) -> float:
-        """Satterthwaite over the two parts: areas − 2, and clusters − 1."""
-        own = float(contrast @ self.own @ contrast)
-        shared = 0.0 if self.shared is None else float(contrast @ self.shared @ contrast)
-        spread = own**2 / (self.n_own - 2) + shared**2 / max(self.n_shared - 1, 1)
-        return (own + shared) ** 2 / spread if spread > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,9 +132,18 @@ def regress(
         n_parameters=len(kept) + solved.effects.shape[0] * sample.y.shape[1],
     )
     learnt = None
-    enough = int((~sample.treated).sum()) >= ENOUGH_CONTROLS
-    if correction == "learnt" and cluster is None and enough:
-        learnt = _learn(sample, table, solved, robust, scores, fitted, scale, model)
+    if correction == "learnt" and cluster is None and enough_controls(sample):
+        learnt = learn(
+            sample,
+            group=table.group,
+            tilde=solved.tilde,
+            shape=solved.shape,
+            bread=robust.bread,
+            scores=scores,
+            residual=sample.y - fitted,
+            level=fitted if model == "poisson" else np.where(np.isnan(fitted), np.nan, 1.0),
+            scale=scale,
+        )
     return Regression(
         beta=beta,
         kept=kept,
@@ -175,48 +152,6 @@ def regress(
         separated=separated,
         learnt=learnt,
     )
-
-
-def _learn(
-    sample: Sample,
-    table: Collapsed,
-    solved: _Solved,
-    robust: Sandwich,
-    scores: Float,
-    fitted: Float,
-    scale: Float,
-    model: Model,
-) -> Learnt:
-    """Own noise and shared shocks of treated areas, from the untreated ones."""
-    untreated = ~sample.treated
-    residual = np.nan_to_num(sample.y - fitted)[untreated]
-    groups = np.unique(table.group[sample.treated])
-    number = np.bincount(table.group[sample.treated], minlength=len(table.size)).astype(np.float64)
-    blocks, curve = learnt_variance(
-        residual, scale[untreated], solved.tilde[:, groups], number[groups], robust.bread
-    )
-    m = int(untreated.sum())
-    meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
-    of_group = np.searchsorted(groups, table.group[sample.treated])
-    a = scale[sample.treated]
-    size = np.bincount(of_group, curve[0] * a + curve[1] * a**2, len(groups))
-    own = robust.bread @ (meat + np.einsum("g,gpq->pq", size, blocks)) @ robust.bread
-    if sample.cluster is None:
-        return Learnt(own=own, n_own=m, shared=None, n_shared=0)
-    level = fitted if model == "poisson" else np.where(np.isnan(fitted), np.nan, 1.0)
-    kernel, n_shared = shock_kernel(
-        residual, np.nan_to_num(level)[untreated], sample.cluster[untreated]
-    )
-    cells = np.zeros((int(sample.cluster.max()) + 1, len(table.size)))
-    np.add.at(cells, (sample.cluster, table.group), scale)
-    shared = shared_covariance(
-        kernel,
-        np.einsum("pgt,gt->gtp", solved.tilde, solved.shape),
-        cells=cells,
-        squares=np.bincount(table.group, scale**2, len(table.size)).astype(np.float64),
-        bread=robust.bread,
-    )
-    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

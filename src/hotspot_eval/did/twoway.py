@@ -88,7 +88,7 @@ class _TwoWay:
         if self.period_effects == "common":
             cells = four_cells(panel, designs, flat_offset=model == "poisson")
             block = cells.is_block
-            estimates[block] = _SATURATED[model](cells)[block]
+            estimates[block] = SATURATED[model](cells)[block]
         for r in np.flatnonzero(~block):
             sample = lay(
                 panel,
@@ -116,8 +116,8 @@ class PoissonDid(_TwoWay):
         holds with few treated areas, where errors estimated from the treated themselves do not.
         With fewer than 10 controls, or ``cluster="cluster"``, CR2. ``CR2``: cluster-robust with
         Bell–McCaffrey degrees of freedom, for treated areas that are noisier than controls.
-        ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as fixest and pyfixest have it (K:
-        coefficients plus period effects; area effects are nested in the clusters).
+        ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as in fixest and pyfixest
+        (K: coefficients plus period effects; area effects are nested in the clusters).
     ci_level : float
 
     Notes
@@ -229,7 +229,7 @@ def _difference_of_means(cells: FourCells) -> Float:
     return estimate
 
 
-_SATURATED: dict[Model, Callable[[FourCells], Float]] = {
+SATURATED: dict[Model, Callable[[FourCells], Float]] = {
     "poisson": _log_ratio_of_ratios,
     "linear": _difference_of_means,
 }

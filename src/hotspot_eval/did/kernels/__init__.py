@@ -5,13 +5,14 @@ from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
 from hotspot_eval.did.kernels.shared import shared_covariance, shock_kernel
-from hotspot_eval.did.kernels.within import project
+from hotspot_eval.did.kernels.within import balance, project
 
 __all__ = [
     "Collapsed",
     "Correction",
     "PoissonSolution",
     "Sandwich",
+    "balance",
     "collapse",
     "learnt_variance",
     "project",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["project", "solve_psd"]
+__all__ = ["balance", "project", "solve_psd"]
 
 Float = NDArray[np.float64]
 _SINGULAR = 1e-10
@@ -61,6 +61,29 @@ def _project_one(w: Float, v: Float) -> tuple[Float, Float]:
     gamma = solve_psd(system, np.einsum("gt,pgt->tp", w, centred)).T
     fitted = gamma[:, None, :] - (gamma @ share.T)[:, :, None]
     return np.where(w > 0, centred - fitted, 0.0), gamma
+
+
+def balance(weights: Float, rows: Float, columns: Float) -> Float:
+    """Arrays λ_g + μ_t whose weighted row and column sums are given.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (G, T)
+    rows : ndarray, shape (P, G)
+    columns : ndarray, shape (P, T)
+        With the same total as ``rows``.
+
+    Returns
+    -------
+    ndarray, shape (P, G, T)
+    """
+    total = weights.sum(axis=1)
+    share = weights / np.where(total > 0, total, 1.0)[:, None]
+    system = np.diag(weights.sum(axis=0)) - weights.T @ share
+    mu = solve_psd(system, (columns - rows @ share).T).T
+    lam = np.divide(rows, total, out=np.zeros_like(rows), where=total > 0) - mu @ share.T
+    together: Float = lam[:, :, None] + mu[:, None, :]
+    return together
 
 
 def solve_psd(system: Float, right: Float) -> Float:

@@ -1,0 +1,106 @@
+"""Weights that turn ATT(g, t) into four aggregates, and the influence of estimating them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.cohorts.cells import Cells
+from hotspot_eval.did.sample import Sample
+
+__all__ = ["Aggregation", "Weighting", "weightings"]
+
+Float = NDArray[np.float64]
+Aggregation = Literal["simple", "group", "event", "calendar"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weighting:
+    """M averages of C cells, the last one overall.
+
+    Parameters
+    ----------
+    labels : tuple of str, length M
+    values : ndarray, shape (M,)
+    cells : ndarray, shape (C, M)
+        Weights.
+    shares : ndarray, shape (n, M)
+        Influence of each area through the estimated cohort shares.
+    """
+
+    labels: tuple[str, ...]
+    values: Float
+    cells: Float
+    shares: Float
+
+
+def weightings(
+    sample: Sample, cells: Cells, kind: Aggregation, labels: tuple[str, ...]
+) -> Weighting:
+    """Averages of the cells of one kind; cells without an estimate make theirs NaN."""
+    cohorts = np.unique(cells.cohort)
+    member = (sample.first[:, None] == cohorts) & sample.treated[:, None]
+    share = member.mean(axis=0)
+    noise = member - share
+    column = np.searchsorted(cohorts, cells.cohort)
+    after = cells.period >= cells.cohort
+    if kind == "simple":
+        names, weights, shares = _averages(share, noise, column, {"overall": after}, cells.att)
+        return _weighting(names, weights, shares, cells)
+    if kind == "group":
+        weights = np.array(
+            [
+                (after & (column == k)) / max((after & (column == k)).sum(), 1)
+                for k in range(len(cohorts))
+            ]
+        ).T
+        names = [labels[g] for g in cohorts]
+        total = share / share.sum()
+        per_cohort = np.where(weights > 0, cells.att[:, None], 0.0) * weights
+        by_cohort = per_cohort.sum(axis=0)
+        pull = noise / share.sum() - noise.sum(axis=1, keepdims=True) * share / share.sum() ** 2
+        weights = np.column_stack([weights, weights @ total])
+        shares = np.column_stack([np.zeros(noise.shape), pull @ by_cohort])
+        return _weighting([*names, "overall"], weights, shares, cells)
+    key = cells.period - cells.cohort if kind == "event" else cells.period
+    keys = np.unique(key if kind == "event" else key[after])
+    chosen = {
+        (str(int(k)) if kind == "event" else labels[k]): (key == k) & (after | (kind == "event"))
+        for k in keys
+    }
+    names, weights, shares = _averages(share, noise, column, chosen, cells.att)
+    mean = (keys >= 0).astype(np.float64) if kind == "event" else np.ones(len(keys))
+    mean /= max(mean.sum(), 1.0)
+    weights = np.column_stack([weights, weights @ mean])
+    shares = np.column_stack([shares, shares @ mean])
+    return _weighting([*names, "overall"], weights, shares, cells)
+
+
+def _averages(
+    share: Float,
+    noise: Float,
+    column: NDArray[np.intp],
+    chosen: dict[str, NDArray[np.bool_]],
+    att: Float,
+) -> tuple[list[str], Float, Float]:
+    """Averages of chosen cells by cohort share, and the influence of the shares on each."""
+    weights = np.zeros((len(column), len(chosen)))
+    shares = np.zeros((len(noise), len(chosen)))
+    for m, cells in enumerate(chosen.values()):
+        total = share[column[cells]].sum()
+        weights[cells, m] = share[column[cells]] / total
+        moved = noise[:, column[cells]]
+        value = np.nan_to_num(att[cells])
+        shares[:, m] = (
+            moved @ value / total - moved.sum(axis=1) * (weights[cells, m] @ value) / total
+        )
+    return list(chosen), weights, shares
+
+
+def _weighting(names: list[str], weights: Float, shares: Float, cells: Cells) -> Weighting:
+    lost = (np.isnan(cells.att)[:, None] & (weights > 0)).any(axis=0)
+    values = np.where(lost, np.nan, np.nan_to_num(cells.att) @ weights)
+    return Weighting(labels=tuple(names), values=values, cells=weights, shares=shares)

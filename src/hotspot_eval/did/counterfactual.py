@@ -1,0 +1,267 @@
+"""Expected values of treated cells from untreated ones, and what each cell contributes to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.kernels import balance, collapse, project, solve_poisson
+from hotspot_eval.did.model import Model
+from hotspot_eval.did.sample import Sample
+from hotspot_eval.ledger import Ledger, LedgerNote
+
+__all__ = ["Counterfactual", "impute"]
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counterfactual:
+    """Imputed values and P estimates made of them: overall first, then by event time.
+
+    Parameters
+    ----------
+    labels : tuple of str, length P
+    estimate : ndarray, shape (P,)
+    reasons : tuple of str, length P
+        Why an estimate is NaN.
+    expected : ndarray, shape (n, t)
+        Without treatment; NaN where not used or not imputable.
+    fitted : ndarray, shape (n, t)
+        With the overall effect on treated cells.
+    imputed : ndarray of bool, shape (n, t)
+        Treated cells with an expectation.
+    event : ndarray of int, shape (n, t)
+    scores : ndarray, shape (n, P)
+        Influence of each area.
+    group, scale, tilde, shape, level
+        As in :func:`hotspot_eval.did.noise.learn`.
+    """
+
+    labels: tuple[str, ...]
+    estimate: Float
+    reasons: tuple[str, ...]
+    expected: Float
+    fitted: Float
+    imputed: Bool
+    event: NDArray[np.intp]
+    scores: Float
+    group: NDArray[np.intp]
+    scale: Float
+    tilde: Float
+    shape: Float
+    level: Float
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fitted:
+    """Untreated model on groups: cell values of an area of scale 1 (plus its own effect)."""
+
+    shape: Float
+    common: Float
+    usable: Bool
+
+
+def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfactual | str:
+    """Fit untreated cells, impute treated ones; or the reason why that cannot be done."""
+    on = sample.used & (sample.treatment > 0)
+    table = collapse(
+        sample.y,
+        sample.used,
+        np.stack([sample.treatment]),
+        base=sample.base if model == "poisson" else None,
+    )
+    untreated = table.used & (table.columns[0] == 0)
+    fitted = _fit(sample, table.group, table.size, untreated, table.profile, model)
+    imputable = fitted.usable & table.used & ~untreated
+    if not imputable.any():
+        return "no treated cell has untreated areas in its period and untreated periods in its area"
+    rows = table.group
+    calm = untreated[rows]
+    if model == "poisson":
+        per_scale = np.where(untreated & fitted.usable, fitted.shape, 0.0).sum(axis=1)
+        seen = sample.y.sum(axis=1, where=calm)
+        scale = np.divide(seen, per_scale[rows], out=np.zeros(len(seen)), where=per_scale[rows] > 0)
+        expected = scale[:, None] * fitted.shape[rows]
+    else:
+        count = np.maximum(calm.sum(axis=1), 1)
+        gap = np.where(calm, sample.y - fitted.common[rows], 0.0).sum(axis=1) / count
+        scale = np.ones(len(gap))
+        expected = gap[:, None] + fitted.common[rows]
+    event = sample.when - np.minimum(sample.first, sample.when.max() + 1)[:, None]
+    imputed = imputable[rows]
+    times = [None, *(np.unique(event[imputed]) if by_event else [])]
+    masks = [imputed if e is None else imputed & (event == e) for e in times]
+    estimate, reasons = _solve(sample, expected, masks, model)
+    tilde = _pulls(
+        sample,
+        table.size,
+        fitted,
+        untreated,
+        imputable,
+        event,
+        times,
+        estimate,
+        expected,
+        masks,
+        rows,
+        model,
+        scale,
+    )
+    effect = np.nan_to_num(estimate[0]) * sample.treatment
+    lead = np.unique(rows, return_index=True)[1]
+    shown = np.where(
+        fitted.usable[rows] & sample.used,
+        expected * np.exp(effect) if model == "poisson" else expected + effect,
+        np.nan,
+    )
+    scores = _scores(sample.y, shown, tilde, rows)
+    return Counterfactual(
+        labels=tuple("treatment" if e is None else str(int(e)) for e in times),
+        estimate=estimate,
+        reasons=reasons,
+        expected=np.where(fitted.usable[rows] & sample.used, expected, np.nan),
+        fitted=shown,
+        imputed=imputed,
+        event=event,
+        scores=scores,
+        group=rows,
+        scale=scale,
+        tilde=tilde,
+        shape=fitted.shape * np.exp(effect[lead]) if model == "poisson" else fitted.shape,
+        level=np.where(np.isnan(shown), np.nan, expected if model == "poisson" else 1.0),
+        ledger=_ledger(sample, on, imputed),
+    )
+
+
+def _fit(
+    sample: Sample,
+    group: NDArray[np.intp],
+    size: Float,
+    untreated: Bool,
+    profile: Float,
+    model: Model,
+) -> _Fitted:
+    count, t = untreated.shape
+    calm = np.where(untreated[group], sample.y, 0.0)
+    total = np.zeros((count, t))
+    np.add.at(total, group, calm)
+    if model == "linear":
+        weights = untreated * size[:, None]
+        _, effects = project(weights, (total / size[:, None])[None])
+        common = np.broadcast_to(effects[0, 0], (count, t)).copy()
+        usable = np.asarray(untreated.any(axis=1))[:, None] & untreated.any(axis=0)
+        return _Fitted(shape=np.ones((count, t)), common=common, usable=usable)
+    used = untreated.copy()
+    while True:
+        before = used.sum()
+        live = np.where(used, total, 0.0)
+        used &= np.asarray(live.any(axis=1))[:, None] & np.asarray(live.any(axis=0))[None, :]
+        if used.sum() == before:
+            break
+    rows = used.any(axis=1)
+    solution = solve_poisson(
+        np.where(used, total, 0.0)[rows],
+        used[rows],
+        np.zeros((0, int(rows.sum()), t)),
+        profile=profile[rows],
+    )
+    shape = profile * np.exp(solution.effects[0] - solution.effects[0].max())
+    usable = np.asarray(untreated.any(axis=1))[:, None] & used.any(axis=0)
+    return _Fitted(shape=np.where(usable, shape, 0.0), common=np.zeros((count, t)), usable=usable)
+
+
+def _solve(
+    sample: Sample, expected: Float, masks: list[Bool], model: Model
+) -> tuple[Float, tuple[str, ...]]:
+    """Effect of full treatment on each set of cells."""
+    estimates, reasons = np.full(len(masks), np.nan), [""] * len(masks)
+    for p, mask in enumerate(masks):
+        y, mean, share = sample.y[mask], expected[mask], sample.treatment[mask]
+        if model == "linear":
+            estimates[p] = (y - mean).sum() / share.sum()
+            continue
+        if y.sum() <= 0 or mean.sum() <= 0:
+            what = "observed" if y.sum() <= 0 else "expected"
+            reasons[p] = f"no event {what} in the treated cells: the logarithm is not finite"
+            continue
+        delta = np.log(y.sum() / mean.sum())
+        for _ in range(50):
+            now = mean * np.exp(delta * share)
+            step = (y.sum() - now.sum()) / max(float((now * share).sum()), 1e-300)
+            delta += float(np.clip(step, -1.0, 1.0))
+            if abs(step) < 1e-13:
+                break
+        estimates[p] = delta
+    return estimates, tuple(reasons)
+
+
+def _pulls(
+    sample: Sample,
+    size: Float,
+    fitted: _Fitted,
+    untreated: Bool,
+    imputable: Bool,
+    event: NDArray[np.intp],
+    times: list[int | None],
+    estimate: Float,
+    expected: Float,
+    masks: list[Bool],
+    rows: NDArray[np.intp],
+    model: Model,
+    scale: Float,
+) -> Float:
+    """What one event more in a cell of each group adds to each estimate; shape (P, G, T).
+
+    Treated cells enter as they are; untreated ones so that every area's and every period's weighted
+    sum is 0, which is how estimated area and period effects feed through.
+    """
+    lead = np.unique(rows, return_index=True)[1]
+    share, group_event = sample.treatment[lead], event[lead]
+    amount = np.bincount(rows, scale, len(size)) if model == "poisson" else size
+    weight = np.where(untreated & fitted.usable, fitted.shape, 0.0) * amount[:, None]
+    tilde = np.zeros((len(times), *imputable.shape))
+    moved = np.repeat((fitted.shape * amount[:, None])[None], len(times), axis=0)
+    for p, (e, mask) in enumerate(zip(times, masks, strict=True)):
+        if np.isnan(estimate[p]):
+            continue
+        cells = imputable if e is None else imputable & (group_event == e)
+        if model == "linear":
+            tilde[p] = cells / sample.treatment[mask].sum()
+            continue
+        grown = np.exp(estimate[p] * sample.treatment[mask])
+        slope = float((expected[mask] * sample.treatment[mask] * grown).sum())
+        tilde[p] = cells / slope
+        moved[p] *= np.exp(estimate[p] * share)
+    moved *= tilde
+    answer = balance(np.asarray(weight, dtype=np.float64), moved.sum(axis=2), moved.sum(axis=1))
+    result: Float = tilde - np.where(weight > 0, answer, 0.0)
+    return result
+
+
+def _scores(y: Float, fitted: Float, tilde: Float, rows: NDArray[np.intp]) -> Float:
+    residual = np.nan_to_num(y - fitted)
+    scores = np.zeros((len(y), len(tilde)))
+    order = np.argsort(rows, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
+        scores[members] = residual[members] @ tilde[:, rows[members[0]]].T
+    return scores
+
+
+def _ledger(sample: Sample, on: Bool, imputed: Bool) -> Ledger:
+    return sample.ledger.step(
+        "treated cells imputed",
+        unit="cells",
+        rows_in=int(on.sum()),
+        rows_out=int(imputed.sum()),
+        left_out=[
+            LedgerNote(
+                reason="no untreated area (or event) in the period, or none in the area before",
+                rows=int(on.sum() - imputed.sum()),
+            )
+        ],
+    )

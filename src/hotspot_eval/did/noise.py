@@ -1,0 +1,109 @@
+"""The default error: what treated areas do by chance, learnt from untreated ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.kernels import learnt_variance, shared_covariance, shock_kernel
+from hotspot_eval.did.sample import Sample
+
+__all__ = ["Learnt", "enough_controls", "learn"]
+
+Float = NDArray[np.float64]
+_ENOUGH = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learnt:
+    """Covariance of K coefficients learnt from untreated areas.
+
+    Parameters
+    ----------
+    own : ndarray, shape (K, K)
+        From noise of single areas, learnt from ``n_own`` of them.
+    shared : ndarray, shape (K, K), or None
+        From shocks that areas of one cluster have in common, learnt from ``n_shared`` clusters.
+    """
+
+    own: Float
+    n_own: int
+    shared: Float | None
+    n_shared: int
+
+    def covariance(self) -> Float:
+        """Sum of the two parts."""
+        return self.own if self.shared is None else self.own + self.shared
+
+    def df(self, contrast: Float) -> float:
+        """Satterthwaite over the two parts: areas − 2, and clusters − 1."""
+        own = float(contrast @ self.own @ contrast)
+        shared = 0.0 if self.shared is None else float(contrast @ self.shared @ contrast)
+        spread = own**2 / (self.n_own - 2) + shared**2 / max(self.n_shared - 1, 1)
+        return (own + shared) ** 2 / spread if spread > 0 else float("nan")
+
+
+def enough_controls(sample: Sample) -> bool:
+    """Whether there are controls enough to learn from."""
+    return int((~sample.treated).sum()) >= _ENOUGH
+
+
+def learn(
+    sample: Sample,
+    *,
+    group: NDArray[np.intp],
+    tilde: Float,
+    shape: Float,
+    bread: Float,
+    scores: Float,
+    residual: Float,
+    level: Float,
+    scale: Float,
+) -> Learnt:
+    """Own noise and shared shocks behind P coefficients.
+
+    Parameters
+    ----------
+    group : ndarray of int, shape (n,)
+    tilde, shape : ndarray, shape (P, G, T) and (G, T)
+        What one event more in a cell adds to the score, and how a group's level spreads over
+        cells.
+    bread : ndarray, shape (P, P)
+        Turns scores into coefficients.
+    scores : ndarray, shape (n, P)
+    residual, level : ndarray, shape (n, T)
+        NaN where not used; what a unit shock does to each cell.
+    scale : ndarray, shape (n,)
+        Level of each area.
+    """
+    untreated = ~sample.treated
+    apart = np.nan_to_num(residual)[untreated]
+    count = tilde.shape[1]
+    groups = np.unique(group[sample.treated])
+    number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
+    blocks, curve = learnt_variance(
+        apart, scale[untreated], tilde[:, groups], number[groups], bread
+    )
+    m = int(untreated.sum())
+    meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
+    of_group = np.searchsorted(groups, group[sample.treated])
+    a = scale[sample.treated]
+    size = np.bincount(of_group, curve[0] * a + curve[1] * a**2, len(groups))
+    own = bread @ (meat + np.einsum("g,gpq->pq", size, blocks)) @ bread
+    if sample.cluster is None:
+        return Learnt(own=own, n_own=m, shared=None, n_shared=0)
+    kernel, n_shared = shock_kernel(
+        apart, np.nan_to_num(level)[untreated], sample.cluster[untreated]
+    )
+    cells = np.zeros((int(sample.cluster.max()) + 1, count))
+    np.add.at(cells, (sample.cluster, group), scale)
+    shared = shared_covariance(
+        kernel,
+        np.einsum("pgt,gt->gtp", tilde, shape),
+        cells=cells,
+        squares=np.bincount(group, scale**2, count).astype(np.float64),
+        bread=bread,
+    )
+    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared)
