@@ -61,6 +61,7 @@ def exchanged(day: dt.date) -> str:
         ("1 Sept 2022", "2022-09-01", "named"),
         ("July 2022", "2022-07-01", "month"),
         ("2022-07", "2022-07-01", "month"),
+        ("07/2022", "2022-07-01", "month"),
         ("", None, "blank"),
         ("tbc", None, "blank"),
         ("31/02/2022", None, "unreadable"),

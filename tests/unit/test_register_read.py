@@ -173,6 +173,23 @@ def test_a_totals_row_is_held_against_the_rows(tmp_path, areas, total, word):
     assert any(reason.startswith(f"totals row {word}") for reason in reasons)
 
 
+def test_subtotals_are_held_against_the_rows_above(tmp_path, areas):
+    lines = [GOOD.replace("Market", name) for name in ("A", "B", "C")]
+    register = read(
+        tmp_path,
+        lines[0],
+        "Subtotal,,,,,3",
+        *lines[1:],
+        "Subtotal,,,,,6",
+        "Total,,,,,9",
+        areas=areas,
+    )
+    reasons = [note.reason for note in register.ledger.steps[1].remarks]
+    assert [reason for reason in reasons if reason.startswith("totals row")] == [
+        f"totals row agrees with the rows read: arrests {n}, rows {n}" for n in (3, 6, 9)
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 def test_encodings_and_apostrophes(tmp_path, encoding):
     path = write(tmp_path, HEADER, GOOD.replace("Market", "Regent’s Park"), encoding=encoding)
@@ -277,6 +294,21 @@ def test_columns_can_be_named(tmp_path):
 )
 def test_area_cells(tmp_path, areas, cell, expected):
     register = read(tmp_path, f"Market,,{cell},01/05/2020,,1", areas=areas)
+    assert register.spells["area"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("A1 a2", ["A1", "a2"]),
+        ("A1, A2", ["A1", "A2"]),
+        ("Old Town", ["Old Town"]),
+        ("Ward 7; Ward 8", ["Ward 7", "Ward 8"]),
+        ("8001.0", ["8001"]),
+    ],
+)
+def test_area_cells_without_boundaries(tmp_path, cell, expected):
+    register = read(tmp_path, f'Market,,"{cell}",01/05/2020,,1')
     assert register.spells["area"].tolist() == expected
 
 

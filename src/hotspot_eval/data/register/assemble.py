@@ -73,14 +73,17 @@ def _outputs(draft: Draft) -> pd.DataFrame:
         columns[name], found, dashes = tally_of(cells, rows=draft.lines, field=name)
         draft.findings += found
         draft.remarks.append(LedgerNote(reason=f"{name}: dash read as 0", rows=dashes))
+    since = 0
     for place in draft.totals:
         said = {name: table.rows[place][at] for name, at in draft.columns.outputs.items()}
-        agree, words = totals_agree(said, columns)
+        until = sum(at < place for at in draft.kept)
+        agree, words = totals_agree(said, columns, above=range(since, until))
+        since = until
         if words:
+            verdict = "agrees" if agree else "disagrees"
             draft.remarks.append(
                 LedgerNote(
-                    reason=f"totals row {'agrees' if agree else 'disagrees'} with the rows read: "
-                    f"{words}",
+                    reason=f"totals row {verdict} with the rows read: {words}",
                     rows=1,
                     examples=(f"row {table.lines[place]}",),
                 )

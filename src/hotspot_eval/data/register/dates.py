@@ -17,6 +17,7 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SLASHED = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?: \d{1,2}:\d{2}(?::\d{2})?)?")
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
+_MONTH_YEAR = re.compile(r"(\d{1,2})/(\d{4})")
 _DAY_NAMED = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/ ]?([a-z]{3,9})[-/ ,]*(\d{4}|\d{2})")
 _NAMED_DAY = re.compile(r"([a-z]{3,9})[-/ ]?(\d{1,2})(?:st|nd|rd|th)?[-/ ,]+(\d{4})")
 _NAMED_MONTH = re.compile(r"([a-z]{3,9})[-/ ]*(\d{4})")
@@ -113,6 +114,8 @@ def read_date(text: str, *, order: DateOrder = "day_first", last: bool = False) 
 def _named(text: str, bare: str, last: bool) -> Reading:
     if match := _MONTH.fullmatch(bare):
         return _whole_month(text, int(match[1]), int(match[2]), last)
+    if match := _MONTH_YEAR.fullmatch(bare):
+        return _whole_month(text, int(match[2]), int(match[1]), last)
     if (match := _DAY_NAMED.fullmatch(bare)) and (month := _month_number(match[2])):
         day, year = int(match[1]), _full_year(match[3])
         remark = "two-digit year" if len(match[3]) == 2 else ""

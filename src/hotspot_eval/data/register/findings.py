@@ -25,7 +25,6 @@ ADVICE = {
     "or correct the ids.",
     "site lies outside the boundaries": "Check the coordinates and their reference system.",
     "no site name": "Name every site, or give its area.",
-    "unknown kind": "Use hotspot, problem_oriented or offender_management.",
     "point without a radius": "Give radius_m, the reach of the site in metres.",
     "unusable geometry": "Give a polygon, or a point with a radius.",
 }
@@ -82,7 +81,7 @@ def refusals(findings: Sequence[Finding], source: str) -> list[Problem]:
             where=f"{source}, {field}",
             what=problem,
             examples=examples,
-            advice=f'{ADVICE[problem]} problems="leave_out" reads the rest.',
+            advice=f'{ADVICE[problem]} Or read the rest with problems="leave_out".',
         )
         for (field, problem), examples in named.items()
     ]

@@ -44,7 +44,9 @@ def same_borough(one: str, other: str) -> bool:
 
 
 def split_ids(cell: str, known: Mapping[str, str] | None = None) -> list[str]:
-    """The area ids in a cell: one, or several set apart by ``;``, ``|``, ``,`` or blanks.
+    """The area ids in a cell: one, or several set apart by ``;`` or ``|``.
+
+    A comma or blank parts ids that each hold a digit or are known; it may belong to a name.
 
     Examples
     --------
@@ -56,7 +58,7 @@ def split_ids(cell: str, known: Mapping[str, str] | None = None) -> list[str]:
     if known is not None and cell.casefold() in known:
         return [known[cell.casefold()]]
     tokens = [token.strip() for token in re.split(r"[;|,/\s]+", cell) if token.strip()]
-    coded = all(_GSS.fullmatch(t) or (known and t.casefold() in known) for t in tokens)
+    coded = all(re.search(r"\d", t) or (known and t.casefold() in known) for t in tokens)
     if not coded:
         tokens = [token.strip() for token in re.split(r"[;|]", cell) if token.strip()]
     ids = [

@@ -74,16 +74,21 @@ def _no_deployment(row: Sequence[str], names: Sequence[str], columns: Columns) -
 
 
 def totals_agree(
-    totals: Mapping[str, str], columns: Mapping[str, Sequence[float | None]]
+    totals: Mapping[str, str], columns: Mapping[str, Sequence[float | None]], *, above: range
 ) -> tuple[bool, str]:
-    """Whether a totals row equals the sums of the deployments read, and the comparison in words."""
+    """Whether a totals row equals the sums of the deployments, and the comparison in words.
+
+    It may sum all of them, those above it, or those since the totals row before (``above``).
+    """
     parts, agree = [], True
     for name, cell in totals.items():
         if (said := _plain_number(cell)) is None:
             continue
-        summed = sum(value for value in columns[name] if value is not None)
-        agree &= said == summed
-        parts.append(f"{name} {said:,.0f}, rows {summed:,.0f}")
+        values = [value or 0.0 for value in columns[name]]
+        sums = [sum(values), sum(values[: above.stop]), sum(values[above.start : above.stop])]
+        fits = said in sums
+        agree &= fits
+        parts.append(f"{name} {said:,.0f}, rows {said if fits else sums[0]:,.0f}")
     return agree, "; ".join(parts)
 
 
