@@ -64,7 +64,7 @@ def visit(chromium: Any, published: Path) -> Callable[[Callable[[Any, Path], Non
 
 
 def test_every_page_was_written(published):
-    assert len(_pages(published)) == 6
+    assert len(_pages(published)) == 7
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -212,7 +212,7 @@ def _light(colour: str) -> float:
 
 
 def test_lines_stand_out_from_paper_and_classes_run_from_light_to_dark():
-    for name in ("ink", "soft", "treated", "control", "accent"):
+    for name in ("ink", "soft", "treated", "control", "catchment", "accent"):
         assert 1.05 / (_light(COLOURS[name]) + 0.05) >= 4.5, name
     lights = [_light(colour) for colour in SEQUENTIAL]
     assert lights == sorted(lights, reverse=True)

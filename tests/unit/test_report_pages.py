@@ -112,10 +112,23 @@ def test_failed_sites_are_listed_with_their_reason_and_have_a_page(record, tmp_p
     assert frame["note"].tolist()[1] == "failed: no estimate"
 
 
+def test_the_forest_has_every_site_and_the_pooled_effect(record, tmp_path):
+    twins = [
+        SiteRecord.failed(study="s", site=name, title="Twin", reason="r") for name in ("a", "b")
+    ]
+    synthesis = SiteRecord(study="s", site="all-sites", effects=record.effects)
+    study = StudyRecord(study="s", sites=(record, *twins), synthesis=synthesis)
+    write_index(study, tmp_path)
+    frame = pd.read_csv(tmp_path / "figures" / "forest-of-sites.csv")
+    assert frame["label"].tolist() == [HOSTILE, "Twin (a)", "Twin (b)", "All sites together"]
+    assert frame["estimate"].notna().tolist() == [True, False, False, True]
+
+
 def test_a_study_of_failures_has_an_index_without_forest(tmp_path):
     bad = SiteRecord.failed(study="s", site="barnet", reason="r")
     html = write_index(StudyRecord(study="s", sites=(bad,), synthesis=bad), tmp_path)
     assert "<figure" not in html.read_text("utf-8")
+    assert (tmp_path / "synthesis" / "index.html").is_file()
     assert "The synthesis did not finish" in html.read_text("utf-8")
     with pytest.raises(InputError, match="has no site to show"):
         write_index(StudyRecord(study="s", sites=()), tmp_path)

@@ -38,7 +38,8 @@ def test_what_is_written_is_read_back(part):
     part.ledger(Ledger().step("read", rows_in=3, rows_out=3))
     part.table("t", pd.DataFrame({"n": [1]}), caption="c")
     part.figure("f", _figure(), **TEXTS)
-    path = part.write()
+    part.write()
+    path = part.path
     assert path.name == "04_effect.part.json"
     assert PartRecord.from_json(path.read_text(encoding="utf-8")) == part.record()
     assert part.record().effects[0].label == "Poisson DiD"

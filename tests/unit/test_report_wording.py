@@ -18,7 +18,7 @@ from hotspot_eval.report import (
     StudyRecord,
     wording,
 )
-from hotspot_eval.results import Effect, Quantity, TreatedCells
+from hotspot_eval.results import Effect, TreatedCells
 
 
 def _entry(estimate: float, *, role: str = "primary", outcome: str = "robbery", **more):
@@ -69,7 +69,7 @@ def test_an_impossible_estimate_gives_its_reason():
 
 def test_counts_are_told_on_their_own_scale():
     line = wording.effect_line(_entry(-3.1, scale="count", estimand="WDD", std_error=1.7))
-    assert "−3.100 events compared with" in line and "WDD; 95% interval: −6.432 to 0.232" in line
+    assert "−3.10 events compared with" in line and "WDD; 95% interval: −6.43 to 0.23" in line
     assert "%" not in line.replace("95%", "")
 
 
@@ -120,14 +120,28 @@ def test_events_prevented_come_with_their_assumptions():
 @pytest.mark.parametrize("role", ["regression_to_mean", "output"])
 def test_placebos_and_outputs_prevent_nothing(role):
     cells = (TreatedCells(share=1.0, cells=36, events=400.0),)
-    assert wording.prevented_cell(_entry(-0.2, role=role, treated_cells=cells)) == "[z]"
-    assert wording.prevented_cell(_entry(-0.2, treated_cells=cells)).startswith("89 (")
+    assert wording.prevented_cell(_entry(-0.2, role=role, treated_cells=cells)) == ("[z]", "")
+    assert wording.prevented_cell(_entry(-0.2, treated_cells=cells)) == ("89", "2 to 194")
 
 
-def test_quantities():
-    told = Quantity(value=-0.04, low=-math.inf, high=0.04, unit="%")
-    assert wording.quantity(told, suffix="%") == "0.0% (−∞ to 0.0%)"
-    assert wording.irr_cell(_entry(-0.2, scale="count").effect) == "[z]"
+@pytest.mark.parametrize(
+    ("effect", "cell"),
+    [
+        (_entry(-0.2, std_error=0.05).effect, ("−18.1%", "−25.8% to −9.7%")),
+        (_entry(0.0002, std_error=math.inf).effect, ("0.0%", "−100.0% to ∞")),
+        (_entry(-187.07, scale="count", std_error=60).effect, ("−187 events", "−305 to −69")),
+        (_entry(-0.031, scale="rate", std_error=0.01).effect,
+         ("−0.031 events per unit of exposure", "−0.051 to −0.011")),
+        (_entry(math.nan, notes=("why",)).effect, ("[x]", "")),
+    ],
+)  # fmt: skip
+def test_effects_in_a_cell(effect, cell):
+    assert wording.effect_cell(effect) == cell
+
+
+def test_ratios_in_a_cell():
+    assert wording.irr_cell(_entry(-0.2, std_error=0.05).effect) == ("0.819", "0.742 to 0.903")
+    assert wording.irr_cell(_entry(-0.2, scale="count").effect) == ("[z]", "")
 
 
 def test_facts():
@@ -147,8 +161,7 @@ def test_studies_count_their_failures():
     assert wording.study_line(one) == "1 site: all were evaluated."
     assert "1 evaluated, 1 failed" in wording.study_line(both)
     assert wording.forest_title(both) == (
-        "Of 1 site with an estimate, 1 had fewer events than expected, 0 more, and in 0 the "
-        "interval includes no change"
+        "Of 1 site with an estimate, 1 had fewer events than expected"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.report import wording
@@ -26,6 +27,7 @@ _SECTIONS = (
     ("tables", "Tables", "tables"),
     ("data", "Data and design", "facts"),
 )
+_POOLED = "All sites together"
 Link = tuple[str, str]
 
 
@@ -81,9 +83,11 @@ def write_site_page(
 
 
 def write_index(study: StudyRecord, out: str | Path) -> Path:
-    """Write ``index.html`` of a study, its forest plot, and the tables over all sites.
+    """Write ``index.html`` of a study, its forest plot, the tables over all sites, the synthesis.
 
-    Every site is listed, failed ones with the reason, and linked to ``<slug>/index.html``.
+    The page of the synthesis is ``synthesis/index.html``; those of the sites are written by
+    :func:`write_site_page`. Every site is listed, failed ones with the reason, and linked to
+    ``<slug>/index.html``.
 
     Parameters
     ----------
@@ -102,7 +106,7 @@ def write_index(study: StudyRecord, out: str | Path) -> Path:
     written = write_study_tables(study, where)
     synthesis = study.synthesis
     if synthesis is not None:
-        _copy_figures(synthesis, where / "synthesis", None)
+        write_site_page(synthesis, where / "synthesis", study_title=study.title)
     effects = synthesis.effects if synthesis is not None else ()
     rule = study.sites[0].disclosure
     html = environment().get_template("index.html.j2").render(
@@ -110,18 +114,12 @@ def write_index(study: StudyRecord, out: str | Path) -> Path:
         threshold=rule.threshold,
         base=rule.base,
         forest=_forest(study, where),
-        synthesis_href=_present(where, "synthesis/index.html"),
         synthesis_lines=[e for e in effects if e.role == "primary"] or effects[:1],
-        effects=_by_role(effects),
         downloads=[(path.name, f"{path.stem.capitalize()} of all sites (CSV)") for path in written],
         notebooks=_all_notebooks(study, where),
         acknowledgements=_acknowledgements(study),
     )  # fmt: skip
     return _page(where, html)
-
-
-def _present(where: Path, href: str) -> str:
-    return href if (where / href).is_file() else ""
 
 
 def _page(where: Path, html: str) -> Path:
@@ -169,7 +167,7 @@ def _notebooks(out: Path) -> list[Link]:
 
 def _all_notebooks(study: StudyRecord, out: Path) -> list[tuple[dict[str, str], list[Link]]]:
     folders = [(record.title, record.slug) for record in study.sites]
-    folders.append(("All sites together", "synthesis"))
+    folders.append((_POOLED, "synthesis"))
     listed: list[tuple[dict[str, str], list[Link]]] = []
     for title, name in folders:
         links = [(f"{name}/{href}", text) for href, text in _notebooks(out / name)]
@@ -187,18 +185,22 @@ def _acknowledgements(study: StudyRecord) -> list[str]:
 def _forest(study: StudyRecord, out: Path) -> FigureFile | None:
     if not any(record.primary is not None for record in study.sites):
         return None
-    effects: dict[str, Any] = {
-        record.title if _titles(study).count(record.title) == 1 else record.site: (
-            record.primary.effect if record.primary is not None else None
-        )
-        for record in study.sites
-    }
-    frame = forest_frame(effects)
-    frame.loc[[record.status == "failed" for record in study.sites], "note"] = "failed: no estimate"
+    titles = [record.title for record in study.sites]
+    rows: list[tuple[str, ReportedEffect | None]] = [
+        (r.title if titles.count(r.title) == 1 else f"{r.title} ({r.site})", r.primary)
+        for r in study.sites
+    ]
+    pooled = None if study.synthesis is None else study.synthesis.primary
+    if pooled is not None:
+        rows.append((_POOLED, pooled))
+    told = [forest_frame({name: None if e is None else e.effect}) for name, e in rows]
+    frame = pd.concat(told, ignore_index=True)
+    failed = [place for place, record in enumerate(study.sites) if record.status == "failed"]
+    frame.loc[failed, "note"] = "failed: no estimate"
     outcomes = sorted({wording.plain(r.primary.outcome) for r in study.sites if r.primary})
     subtitle = f"Change in {', '.join(outcomes)} with its interval, one row a site"
     return save_figure(
-        forest(frame),
+        forest(frame, emphasis=[_POOLED] if pooled is not None else []),
         out / "figures",
         name="forest-of-sites",
         title=wording.forest_title(study),
@@ -206,7 +208,3 @@ def _forest(study: StudyRecord, out: Path) -> FigureFile | None:
         alt=f"Forest plot. {wording.forest_title(study)}. The numbers are in the table of sites.",
         data=frame,
     )
-
-
-def _titles(study: StudyRecord) -> list[str]:
-    return [record.title for record in study.sites]

@@ -57,7 +57,8 @@ class Part:
     >>> folder = tempfile.mkdtemp()
     >>> part = Part("04_effect", folder=folder)
     >>> part.fact("treated areas", 12, sentence="{value} wards were treated.")
-    >>> part.write().name
+    >>> part.write()
+    >>> part.path.name
     '04_effect.part.json'
     """
 
@@ -259,11 +260,14 @@ class Part:
             ledger=self._ledger,
         )
 
-    def write(self) -> Path:
+    @property
+    def path(self) -> Path:
+        """The file it is written to."""
+        return self.folder / f"{self.name}{PART_SUFFIX}"
+
+    def write(self) -> None:
         """Write the part, whole or not at all; the same content gives the same bytes."""
-        path = self.folder / f"{self.name}{PART_SUFFIX}"
-        write_atomically(path, self.record().to_json())
-        return path
+        write_atomically(self.path, self.record().to_json())
 
     def __repr__(self) -> str:
         record = self.record()

@@ -33,7 +33,6 @@ __all__ = [
     "plain",
     "prevented_cell",
     "prevented_line",
-    "quantity",
     "regression_line",
     "sample_cell",
     "status_counts",
@@ -93,10 +92,14 @@ def effect_line(entry: ReportedEffect) -> str:
             f"{p_value(effect.p_value)})"
         )
     else:
+        digits = _digits(effect)
+        value, low, high = (
+            _signed(x, digits) for x in (effect.estimate, effect.ci_low, effect.ci_high)
+        )
         body = (
-            f"{_amount(effect.estimate)} {_UNITS[effect.scale]} compared with what was expected "
+            f"{value} {_UNITS[effect.scale]} compared with what was expected "
             f"without the operation ({effect.estimand}; {_level(effect)} interval: "
-            f"{_amount(effect.ci_low)} to {_amount(effect.ci_high)}; {p_value(effect.p_value)})"
+            f"{low} to {high}; {p_value(effect.p_value)})"
         )
     doubt = " The interval includes no change." if _includes_zero(effect) else ""
     return f"{name}: {body}.{doubt}"
@@ -118,7 +121,7 @@ def regression_line(record: SiteRecord, outcome: str = "") -> str:
         told = effect.percent_change()
         size = f"{change(told.value)} ({_interval_words(effect, told)})"
     else:
-        size = f"{_amount(effect.estimate)} {_UNITS[effect.scale]}"
+        size = f"{_signed(effect.estimate, _digits(effect))} {_UNITS[effect.scale]}"
     return (
         f"Regression to the mean: places chosen in the same way where nothing was done showed "
         f"{size} in {plain(entry.outcome)} on the same measure."
@@ -239,40 +242,25 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def quantity(told: Quantity, *, digits: int = 1, suffix: str = "") -> str:
-    """A value with its interval for a table cell.
-
-    Examples
-    --------
-    >>> quantity(Quantity(value=-18.13, low=-25.8, high=-9.7, unit="%"), suffix="%")
-    '−18.1% (−25.8% to −9.7%)'
-    """
-    if math.isnan(told.value):
-        return "[x]"
-    value, low, high = (_signed(v, digits, suffix) for v in (told.value, told.low, told.high))
-    return f"{value} ({low} to {high})"
-
-
-def effect_cell(effect: Effect) -> str:
-    """The effect for a table: per cent change where it has one, its own scale otherwise."""
-    told = effect.percent_change()
+def effect_cell(effect: Effect) -> tuple[str, str]:
+    """The effect and its interval for a table: per cent where it has one, else its own scale."""
     if effect.scale == "log_irr":
-        return quantity(told, suffix="%")
+        return _cell(effect.percent_change(), digits=1, suffix="%")
     own = Quantity(value=effect.estimate, low=effect.ci_low, high=effect.ci_high, unit="")
-    cell = quantity(own, digits=3)
-    return cell if math.isnan(effect.estimate) else f"{cell} {effect.scale}"
+    value, interval = _cell(own, digits=_digits(effect))
+    return value if math.isnan(effect.estimate) else f"{value} {_UNITS[effect.scale]}", interval
 
 
-def irr_cell(effect: Effect) -> str:
-    """Incidence rate ratio for a table."""
-    return quantity(effect.as_irr(), digits=3) if effect.scale == "log_irr" else "[z]"
+def irr_cell(effect: Effect) -> tuple[str, str]:
+    """Incidence rate ratio and its interval for a table."""
+    return _cell(effect.as_irr(), digits=3) if effect.scale == "log_irr" else ("[z]", "")
 
 
-def prevented_cell(entry: ReportedEffect) -> str:
-    """Events prevented for a table; placebos and outputs prevent nothing."""
+def prevented_cell(entry: ReportedEffect) -> tuple[str, str]:
+    """Events prevented and their interval for a table; placebos and outputs prevent nothing."""
     if entry.role in ("regression_to_mean", "output"):
-        return "[z]"
-    return quantity(entry.effect.crimes_prevented(), digits=0)
+        return "[z]", ""
+    return _cell(entry.effect.crimes_prevented(), digits=0)
 
 
 def p_cell(value: float) -> str:
@@ -316,11 +304,27 @@ def forest_title(study: StudyRecord) -> str:
     fewer = sum(effect.ci_high < 0 for effect in told)
     more = sum(effect.ci_low > 0 for effect in told)
     open_ = len(told) - fewer - more
-    sites = f"{len(told)} site{'' if len(told) == 1 else 's'}"
-    return (
-        f"Of {sites} with an estimate, {fewer} had fewer events than expected, {more} more, "
-        f"and in {open_} the interval includes no change"
-    )
+    sites = f"{len(told)} site{'' if len(told) == 1 else 's'} with an estimate"
+    found = [
+        f"{fewer} had fewer events than expected" if fewer else "",
+        f"{more} had more events than expected" if more else "",
+        f"in {open_} the interval includes no change" if open_ else "",
+    ]
+    return f"Of {sites}, {' and '.join(part for part in found if part)}" if told else f"{sites}"
+
+
+def _cell(told: Quantity, *, digits: int, suffix: str = "") -> tuple[str, str]:
+    if math.isnan(told.value):
+        return "[x]", ""
+    value, low, high = (_signed(v, digits, suffix) for v in (told.value, told.low, told.high))
+    return value, f"{low} to {high}"
+
+
+def _digits(effect: Effect) -> int:
+    """Decimals that leave about three digits of the largest number told."""
+    told = [abs(x) for x in (effect.estimate, effect.ci_low, effect.ci_high) if math.isfinite(x)]
+    size = max(told, default=0.0)
+    return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
 
 
 def _interval_words(effect: Effect, told: Quantity) -> str:
@@ -345,10 +349,6 @@ def _signed(value: float, digits: int, suffix: str = "") -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{round(value, digits) + 0.0:,.{digits}f}{suffix}".replace("-", "−")
-
-
-def _amount(value: float) -> str:
-    return _signed(value, 3)
 
 
 def _whole(value: float) -> str:

@@ -32,7 +32,7 @@ COLOURS: Final = {
     "pale": "#eef2f5",
     "treated": "#0b6e83",
     "control": "#b4540a",
-    "catchment": "#a48fc4",
+    "catchment": "#7d62a8",
     "excluded": "#d5dbe0",
     "accent": "#a3260f",
 }
