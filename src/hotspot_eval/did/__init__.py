@@ -1,10 +1,12 @@
 """Difference-in-differences: estimators that take a panel and a design."""
 
+from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import GroupTime, group_time
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
+from hotspot_eval.did.pretrend import pretrend
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Imputation",
     "LinearDid",
     "PoissonDid",
+    "bacon",
     "catchment_design",
     "displacement",
     "displacement_check",
@@ -22,6 +25,7 @@ __all__ = [
     "imputation",
     "linear_did",
     "poisson_did",
+    "pretrend",
     "rirr",
     "wdd",
     "wdq",
