@@ -255,3 +255,20 @@ def test_a_file_with_months_first_makes_every_short_date_suspect(tmp_path):
     told = register_of(tmp_path, ["02/28/2022", "03/04/2022"], date_order="month_first")
     assert starts(told) == ["2022-02-28", "2022-03-04"]
     assert not len(told.findings)
+
+
+def test_the_order_may_hold_within_boroughs_only(tmp_path):
+    days = days_of(40)
+    rows = [("North", day) for day in days] + [("South", day) for day in days]
+    cells = [day.isoformat() for _, day in rows]
+    wrong = [k for k, d in enumerate(days) if d.day <= 12 and abs(d.day - d.month) >= 2][2:-2]
+    for k in wrong:
+        cells[k] = exchanged(days[k])[:10]
+        cells[k + 40] = exchanged(days[k])[:10]
+    lines = [
+        f"S {k},{b},E05000001,{c}" for k, ((b, _), c) in enumerate(zip(rows, cells, strict=True))
+    ]
+    path = tmp_path / "r.csv"
+    path.write_text("\n".join(["Site,Borough,Ward code,Date", *lines]))
+    register = read_register(path, latest=LATEST)
+    assert starts(register) == [str(day) for _, day in rows]

@@ -44,7 +44,7 @@ SPELL_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class InterventionRegister:
-    """A register of place-based operations, read and accounted for.
+    r"""A register of place-based operations, read and accounted for.
 
     Parameters
     ----------
@@ -72,6 +72,27 @@ class InterventionRegister:
     ------
     InputError
         If columns are missing, a spell ends before it starts, or a share lies outside (0, 1].
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from hotspot_eval.data import read_register
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "register.csv"
+    ...     _ = path.write_text("Site,Area,Date\nMarket,A,01/05/2022\nSquare,B,14/06/2022\n")
+    ...     register = read_register(path)
+    >>> register
+    InterventionRegister: 2 deployments at 2 sites in 2 areas of 0 boroughs, 2022-05-01 to
+    2022-06-14; 0 findings
+    >>> counts = pd.DataFrame(
+    ...     [(area, f"2022-{month:02d}", 1) for area in "ABCD" for month in range(1, 13)],
+    ...     columns=["area", "month", "robbery"],
+    ... )
+    >>> panel = Panel.from_counts(counts, area="area", period="month", count="robbery")
+    >>> register.design(panel, controls="all", exposure="ever_after", pre_periods=3)
+    Design: 2 treated against 2 controls, 2 starts from 2022-05-01; 3 periods before, all from the
+    start, gap 0; 0 catchment, 0 excluded
     """
 
     spells: pd.DataFrame

@@ -55,7 +55,7 @@ def settle_dates(
         Name of the field.
     groups : sequence of sequences
         Ways in which the file may be in order of time: within one label (whole file), within
-        boroughs, within sites; the first that holds is used.
+        boroughs, within sites; the one that holds best is used.
     earliest, latest : date
         Plausible range.
     not_before : sequence of date, optional
@@ -181,21 +181,34 @@ def _signature(readings: Sequence[Reading], brackets: Sequence[Bracket]) -> str:
 def file_sequence(
     readings: Sequence[Reading], groups: Sequence[Sequence[Hashable]]
 ) -> tuple[Sequence[Hashable], int] | None:
-    """The grouping within which certain days rise (1) or fall (−1) down the file, if any."""
+    """The grouping within which certain days rise (1) or fall (−1) best down the file, if any."""
+    best, sequence = _IN_ORDER, None
     for labels in groups:
         for direction in (1, -1):
-            last: dict[Hashable, dt.date] = {}
-            pairs = ordered = 0
-            for reading, label in zip(readings, labels, strict=True):
-                if reading.written is None or reading.ambiguous:
-                    continue
-                if label in last:
-                    pairs += 1
-                    ordered += (reading.written - last[label]).days * direction >= 0
-                last[label] = reading.written
-            if pairs >= _FEWEST_PAIRS and ordered >= _IN_ORDER * pairs:
-                return labels, direction
-    return None
+            ordered, pairs = _ordered(readings, labels, direction)
+            if (
+                pairs >= _FEWEST_PAIRS
+                and ordered / pairs >= best
+                and (sequence is None or ordered / pairs > best)
+            ):
+                best, sequence = ordered / pairs, (labels, direction)
+    return sequence
+
+
+def _ordered(
+    readings: Sequence[Reading], labels: Sequence[Hashable], direction: int
+) -> tuple[int, int]:
+    """Neighbouring certain days in order, and how many neighbours there are."""
+    last: dict[Hashable, dt.date] = {}
+    pairs = ordered = 0
+    for reading, label in zip(readings, labels, strict=True):
+        if reading.written is None or reading.ambiguous:
+            continue
+        if label in last:
+            pairs += 1
+            ordered += (reading.written - last[label]).days * direction >= 0
+        last[label] = reading.written
+    return ordered, pairs
 
 
 def _brackets(
