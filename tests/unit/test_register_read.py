@@ -327,6 +327,21 @@ def test_an_area_in_another_borough_is_flagged_with_its_namesake(tmp_path, areas
     assert register.spells[["borough", "cluster"]].iloc[0].tolist() == ["Camden", "Brent"]
 
 
+def test_the_analyst_may_know_better_than_the_file(tmp_path, areas):
+    line = "Market,Camden,E05000003,01/05/2020,,1"
+    register = read(tmp_path, line, areas=areas, corrections={2: {"area": "E05000002"}})
+    assert register.spells["area"].tolist() == ["E05000002"]
+    by_hand = found(register, "corrected by hand")
+    assert by_hand[["field", "read", "concluded"]].to_numpy().tolist() == [
+        ["area", "E05000003", "E05000002"]
+    ]
+    assert not len(found(register, "area lies in another borough than stated"))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, line, corrections={9: {"area": "x"}, 2: {"victim": "x"}})
+    assert "names rows that are no deployments of r.csv (1: 9)" in str(caught.value)
+    assert "names fields a register does not have (1: victim)" in str(caught.value)
+
+
 def test_boroughs_take_the_spelling_of_the_boundaries(tmp_path, areas):
     areas["cluster"] = ["Kingston upon Thames"] * 2 + ["Hammersmith and Fulham"] * 2
     register = read(

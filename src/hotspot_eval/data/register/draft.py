@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from shapely.geometry.base import BaseGeometry
 
@@ -18,7 +19,9 @@ from hotspot_eval.design import Kind
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import LedgerNote
 
-__all__ = ["Draft", "open_draft"]
+__all__ = ["Corrections", "Draft", "open_draft"]
+
+Corrections: TypeAlias = Mapping[int, Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -58,7 +61,12 @@ class Draft:
         self.findings.append(Finding(self.lines[place], name, problem, outcome, read, to, why))
 
 
-def open_draft(path: Path, columns: Mapping[str, str] | None, outputs: Sequence[str]) -> Draft:
+def open_draft(
+    path: Path,
+    columns: Mapping[str, str] | None,
+    outputs: Sequence[str],
+    corrections: Corrections | None,
+) -> Draft:
     """Read the file, recognise its columns, keep the rows that are deployments."""
     given = {name: tidy_text(column) for name, column in (columns or {}).items()}
     named = [tidy_text(column) for column in outputs]
@@ -80,6 +88,7 @@ def open_draft(path: Path, columns: Mapping[str, str] | None, outputs: Sequence[
     }
     if not kept:
         raise InputError(Problem(where=table.source, what="holds no deployment"))
+    findings += _correct(text, lines, corrections or {}, table.source)
     return Draft(
         table=table,
         columns=found,
@@ -91,6 +100,32 @@ def open_draft(path: Path, columns: Mapping[str, str] | None, outputs: Sequence[
         totals=totals,
         findings=findings,
     )
+
+
+def _correct(
+    text: dict[str, list[str]], lines: Sequence[int], corrections: Corrections, source: str
+) -> list[Finding]:
+    """Put the analyst's cells in place of the file's."""
+    unknown = [line for line in corrections if line not in lines]
+    strange = sorted({f for cells in corrections.values() for f in cells if f not in ALIASES})
+    problems = []
+    if unknown:
+        what = f"names rows that are no deployments of {source}"
+        problems.append(Problem(where="argument 'corrections'", what=what, examples=unknown))
+    if strange:
+        what = "names fields a register does not have"
+        problems.append(Problem(where="argument 'corrections'", what=what, examples=strange))
+    if problems:
+        raise InputError(*problems)
+    findings = []
+    for line, cells in corrections.items():
+        for place in (at for at, own in enumerate(lines) if own == line):
+            for name, cell in cells.items():
+                old, text[name][place] = text[name][place], tidy_text(str(cell))
+                findings.append(
+                    Finding(line, name, "corrected by hand", "corrected", old, str(cell), "told so")
+                )
+    return findings
 
 
 def _require(table: Table, columns: Columns, drawn: bool) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from hotspot_eval.data.paths import PathLike, local_file
 from hotspot_eval.data.register.assemble import assemble
 from hotspot_eval.data.register.dates import DateOrder, read_date
-from hotspot_eval.data.register.draft import open_draft
+from hotspot_eval.data.register.draft import Corrections, open_draft
 from hotspot_eval.data.register.findings import refusals
 from hotspot_eval.data.register.model import InterventionRegister
 from hotspot_eval.data.register.settle import WithoutEnd, settle_days, settle_places, settle_sites
@@ -36,6 +36,7 @@ def read_register(
     earliest: dt.date | str = "2000-01-01",
     latest: dt.date | str | None = None,
     problems: Problems = "raise",
+    corrections: Corrections | None = None,
 ) -> InterventionRegister:
     r"""Read a register of interventions.
 
@@ -67,6 +68,10 @@ def read_register(
     problems : {"raise", "leave_out"}
         Deployments that cannot be placed in space or time: raise, naming all of them, or leave
         them out and count them in the ledger.
+
+    corrections : mapping of int to mapping of str to str, optional
+        Row of the file → field → what the cell should say, where the analyst knows better than
+        the file, which stays as it is: ``{11: {"area": "E05013668"}}``. Each is a finding.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def read_register(
     check_choice("problems", problems, get_args(Problems))
     if kind is not None:
         check_choice("kind", kind, get_args(Kind))
-    draft = open_draft(local_file(path, suffixes=SUFFIXES), columns, outputs)
+    draft = open_draft(local_file(path, suffixes=SUFFIXES), columns, outputs, corrections)
     limits = (
         _as_day(earliest, "earliest"),
         dt.date.today() if latest is None else _as_day(latest, "latest"),
