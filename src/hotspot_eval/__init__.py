@@ -5,6 +5,8 @@ against whom) are estimated into an :class:`Effect`. Everything else makes one o
 or shows one.
 """
 
+from functools import partial
+
 from hotspot_eval import report
 from hotspot_eval.data import (
     CALENDAR,
@@ -37,20 +39,27 @@ from hotspot_eval.did import (
     wdq,
 )
 from hotspot_eval.errors import HotspotEvalError, InputError, Problem
+from hotspot_eval.inference import Mimic, ReplayResult, Threshold, TopK
+from hotspot_eval.inference import replay as _replay
+from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods
 from hotspot_eval.planning import role_table
 from hotspot_eval.results import Check, Effect, Effects, Fit
 from hotspot_eval.run import open_site, open_study, primary_effects, primary_outcome
+from hotspot_eval.simulate import simulate
 from hotspot_eval.spatial import contiguity, moran
 from hotspot_eval.synthesis import pool
 
 __version__ = "0.1.0"
 
+#: Selection replay with Poisson difference-in-differences as the plain estimator.
+replay = partial(_replay, estimator=poisson_did)
+
 __all__ = [
-    "CALENDAR",
     "Break",
+    "CALENDAR",
     "Check",
     "Counts",
     "Design",
@@ -63,13 +72,17 @@ __all__ = [
     "InterventionRegister",
     "Ledger",
     "LinearDid",
+    "Mimic",
     "Panel",
     "Partition",
     "Periods",
     "Placement",
     "PoissonDid",
     "Problem",
+    "ReplayResult",
     "Spell",
+    "Threshold",
+    "TopK",
     "__version__",
     "breaks_in_window",
     "check_outcome",
@@ -78,6 +91,7 @@ __all__ = [
     "displacement_check",
     "e_test",
     "event_study",
+    "holm",
     "linear_did",
     "moran",
     "open_site",
@@ -92,9 +106,11 @@ __all__ = [
     "read_met_counts",
     "read_police_uk",
     "read_register",
+    "replay",
     "report",
     "rirr",
     "role_table",
+    "simulate",
     "wdd",
     "wdq",
 ]

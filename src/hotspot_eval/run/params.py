@@ -152,10 +152,22 @@ class Selection(_Strict):
     lookback: int = Field(default=3, ge=1)
     threshold: float | None = Field(default=None, gt=0)
 
+    @model_validator(mode="after")
+    def _has_threshold(self) -> Self:
+        if (self.rule == "threshold") != (self.threshold is not None):
+            raise ValueError("'threshold' is given with rule: threshold, and only then")
+        return self
+
 
 class Estimation(_Strict):
-    """The estimator and the standard error, fixed before the result is seen."""
+    """The estimator and the standard error, fixed before the result is seen.
 
+    ``inference``: ``replay`` judges the operation by replays of its selection where nothing was
+    done; ``model`` trusts the estimator's own standard error, which selection on recent counts
+    misleads.
+    """
+
+    inference: Literal["replay", "model"] = "replay"
     estimator: Literal["poisson", "linear"] = "poisson"
     cluster: ClusterBy = "area"
     permutations: int = Field(default=999, ge=99, le=99_999)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -18,6 +18,7 @@ from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.inference import Mimic, ReplayResult, Rule, Threshold, TopK, replay
 from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
@@ -191,6 +192,37 @@ class Site:
         if told.estimator == "linear":
             return LinearDid(cluster=told.cluster)
         return PoissonDid(cluster=told.cluster)
+
+    def rule(self) -> Rule:
+        """How the areas were chosen, as the params tell it.
+
+        Areas that started at different times were chosen at different times, each time another
+        number of them: then, and where nobody wrote the rule down, it is mimicked.
+        """
+        told = self.params.selection
+        design = self.design()
+        starts = {spell.area: spell.start for spell in reversed(design.spells)}
+        if told.rule == "threshold" and told.threshold is not None:
+            return Threshold(at_least=told.threshold, lookback=told.lookback)
+        if told.rule == "mimic" or len(set(map(str, starts.values()))) > 1:
+            return Mimic(lookback=told.lookback)
+        by: dict[str, Literal["count", "rate", "change", "random"]] = {
+            "top_count": "count",
+            "top_rate": "rate",
+            "top_change": "change",
+            "random": "random",
+        }
+        return TopK(k=len(design.treated), lookback=told.lookback, by=by[told.rule])
+
+    def replay(self) -> ReplayResult:
+        """The operation against replays of its selection where nothing was done."""
+        return replay(
+            self.panel(self.primary),
+            self.design(),
+            rule=self.rule(),
+            estimator=self.estimator(),
+            rng=self.rng("replay"),
+        )
 
     def break_check(self) -> Check:
         """Breaks in recording inside the study's windows.
