@@ -129,14 +129,23 @@ def test_placebos_and_outputs_prevent_nothing(role):
     [
         (_entry(-0.2, std_error=0.05).effect, ("−18.1%", "−25.8% to −9.7%")),
         (_entry(0.0002, std_error=math.inf).effect, ("0.0%", "−100.0% to ∞")),
-        (_entry(-187.07, scale="count", std_error=60).effect, ("−187 events", "−305 to −69")),
+        (_entry(-187.07, scale="count", std_error=60).effect, ("−187", "−305 to −69")),
         (_entry(-0.031, scale="rate", std_error=0.01).effect,
-         ("−0.031 events per unit of exposure", "−0.051 to −0.011")),
+         ("−0.031", "−0.051 to −0.011")),
         (_entry(math.nan, notes=("why",)).effect, ("[x]", "")),
     ],
 )  # fmt: skip
 def test_effects_in_a_cell(effect, cell):
     assert wording.effect_cell(effect) == cell
+
+
+def test_units_off_the_log_scale():
+    cells = (TreatedCells(share=1.0, cells=3, events=9.0),)
+    assert wording.unit(_entry(-0.2).effect) == ""
+    assert wording.unit(_entry(-2.0, scale="count").effect) == "events"
+    mean = _entry(-2.0, scale="count", treated_cells=cells).effect
+    assert wording.unit(mean) == "events per area and period"
+    assert wording.unit(_entry(-2.0, scale="rate").effect) == "events per unit of exposure"
 
 
 def test_ratios_in_a_cell():

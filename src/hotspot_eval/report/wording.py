@@ -38,6 +38,7 @@ __all__ = [
     "status_counts",
     "study_line",
     "summary",
+    "unit",
 ]
 
 STATUS_WORDS: dict[Status, str] = {
@@ -54,7 +55,6 @@ ROLE_TITLES = {
     "robustness": "Other methods and samples",
     "output": "Police outputs (not outcomes)",
 }
-_UNITS = {"count": "events", "rate": "events per unit of exposure"}
 
 
 def summary(record: SiteRecord) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def effect_line(entry: ReportedEffect) -> str:
             _signed(x, digits) for x in (effect.estimate, effect.ci_low, effect.ci_high)
         )
         body = (
-            f"{value} {_UNITS[effect.scale]} compared with what was expected "
+            f"{value} {unit(effect)} compared with what was expected "
             f"without the operation ({effect.estimand}; {_level(effect)} interval: "
             f"{low} to {high}; {p_value(effect.p_value)})"
         )
@@ -121,7 +121,7 @@ def regression_line(record: SiteRecord, outcome: str = "") -> str:
         told = effect.percent_change()
         size = f"{change(told.value)} ({_interval_words(effect, told)})"
     else:
-        size = f"{_signed(effect.estimate, _digits(effect))} {_UNITS[effect.scale]}"
+        size = f"{_signed(effect.estimate, _digits(effect))} {unit(effect)}"
     return (
         f"Regression to the mean: places chosen in the same way where nothing was done showed "
         f"{size} in {plain(entry.outcome)} on the same measure."
@@ -247,8 +247,17 @@ def effect_cell(effect: Effect) -> tuple[str, str]:
     if effect.scale == "log_irr":
         return _cell(effect.percent_change(), digits=1, suffix="%")
     own = Quantity(value=effect.estimate, low=effect.ci_low, high=effect.ci_high, unit="")
-    value, interval = _cell(own, digits=_digits(effect))
-    return value if math.isnan(effect.estimate) else f"{value} {_UNITS[effect.scale]}", interval
+    return _cell(own, digits=_digits(effect))
+
+
+def unit(effect: Effect) -> str:
+    """What a change off the log scale is counted in; empty on it.
+
+    A count effect with treated cells is an average over them, one without is a total.
+    """
+    if effect.scale == "count":
+        return "events per area and period" if effect.treated_cells else "events"
+    return "events per unit of exposure" if effect.scale == "rate" else ""
 
 
 def irr_cell(effect: Effect) -> tuple[str, str]:
