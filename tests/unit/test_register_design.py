@@ -208,6 +208,23 @@ def test_a_partition_gives_shares_rings_and_donut(tmp_path, panel, areas):
     assert (plain.catchment, plain.excluded) == (("D",), ("B", "C"))
 
 
+def test_rings_around_other_boroughs_sites_are_kept_out(tmp_path, panel, areas):
+    register = register_of(
+        tmp_path,
+        "a,A,2022-06-01,2022-06-30",
+        "f,F,2022-09-01,2022-09-30",
+    )
+    split = partition(areas, register.sites, rings_m=[300])
+    assert split.areas("rings") == ("B", "E")
+    design = register.by_borough(panel, split)["North"].design
+    assert design is not None
+    assert (design.treated, design.catchment) == (("A",), ("B",))
+    early = register.select(end="2022-06").design(panel, split, controls="all")
+    assert (early.catchment, early.controls, early.excluded) == (("B",), ("C", "D"), ("E", "F"))
+    whole = register.design(panel, split, controls="all")
+    assert (whole.catchment, whole.controls) == (("B", "E"), ("C", "D"))
+
+
 def test_a_treated_area_is_never_a_catchment(tmp_path, panel):
     register = register_of(
         tmp_path,

@@ -559,6 +559,21 @@ def test_spells_inside_a_feature_keep_their_tallies_once(tmp_path, areas):
     assert register.outputs["arrests"].sum() == 7
 
 
+def test_a_feature_with_spells_keeps_its_radius_and_counts_each_spell(tmp_path, areas):
+    spells = [["2020-05-01", "2020-05-05"], ["2020-06-01", "2020-06-05"]]
+    path = geojson(
+        tmp_path,
+        feature(POINT, site="Park", radius_m=300, spells=spells, arrests=7),
+        feature(POINT, site="Pond", spells=spells),
+        crs="EPSG:27700",
+    )
+    register = read_register(path, areas=areas, problems="leave_out")
+    assert register.deployments == len(register.spells) == 2
+    step = register.ledger.steps[1]
+    assert (step.rows_in, step.rows_out) == (4, 2)
+    assert [(n.reason, n.rows) for n in step.left_out] == [("point without a radius", 2)]
+
+
 def test_points_in_columns(tmp_path, areas):
     path = write(tmp_path, "Site,Date,Easting,Northing,Radius (m)", "A,01/05/2020,1500,500,100")
     assert read_register(path, areas=areas).spells["area"].tolist() == ["E05000002"]

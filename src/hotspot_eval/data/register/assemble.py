@@ -194,7 +194,7 @@ def _ledger(draft: Draft, deployments: int, spells: pd.DataFrame) -> Ledger:
     first = {f.row: f for f in reversed(unusable)}
     gone = [
         *notes([f for f in draft.findings if f.outcome == "left out"], ["left out"]),
-        *notes(list(first.values()), ["unusable"]),
+        *notes([first[line] for line in draft.lines if line in first], ["unusable"]),
     ]
     header = [name for name in table.header if name]
     return (

@@ -109,7 +109,7 @@ def place_spells(
         )
     made = _spells(used, rule)
     treated = {spell.area for spell in made}
-    roles = _roles(treated, ever, panel, partition, rule)
+    roles = _roles(treated, set(used["site"]), ever, panel, partition, rule)
     if not roles["controls"]:
         return Placement(
             design=None,
@@ -244,6 +244,7 @@ def _spells(used: pd.DataFrame, rule: DesignRule) -> list[Spell]:
 
 def _roles(
     treated: set[str],
+    sites: set[str],
     ever: set[str],
     panel: Panel,
     partition: Partition | None,
@@ -252,8 +253,10 @@ def _roles(
     donut: set[str] = set()
     around: set[str] = set()
     if partition is not None:
-        around = set(partition.areas("rings"))
-        donut = {*partition.areas("donut"), *partition.areas("site")}
+        # rings around sites of other designs are neither this design's catchment nor clean
+        near = partition.roles[partition.roles["role"].isin(partition.ring_names)]
+        around = set(near.loc[near["site"].isin(sites), "area"])
+        donut = {*partition.areas("donut"), *partition.areas("site"), *near["area"]} - around
     if rule.catchment is not None:
         asked = set(area_ids(rule.catchment))
         panel.positions(sorted(asked))

@@ -54,13 +54,13 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
 
 
 def notes(findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> list[LedgerNote]:
-    """A ledger note for each problem with one of these outcomes; a row counts once a note."""
-    rows: dict[str, dict[int, None]] = {}
+    """A ledger note for each problem with one of these outcomes, and how many findings it has."""
+    rows: dict[str, list[int]] = {}
     for finding in findings:
         if finding.outcome in outcomes:
             reason = f"{finding.problem}: {finding.outcome}"
             key = finding.problem if finding.outcome in ("left out", "unusable") else reason
-            rows.setdefault(key, {})[finding.row] = None
+            rows.setdefault(key, []).append(finding.row)
     return [
         LedgerNote(reason=reason, rows=len(at), examples=tuple(f"row {row}" for row in at))
         for reason, at in sorted(rows.items())

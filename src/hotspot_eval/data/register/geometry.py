@@ -13,6 +13,7 @@ import pyproj
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from hotspot_eval.data.register.columns import ALIASES, field_of
 from hotspot_eval.data.register.findings import Finding
 from hotspot_eval.data.register.text import Table, read_bytes, tidy_text
 from hotspot_eval.errors import InputError, Problem
@@ -68,7 +69,11 @@ def _spells(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(spells, list):
         return [dict(properties)]
     rest = {key: value for key, value in properties.items() if key != "spells"}
-    words = {key: value for key, value in rest.items() if not isinstance(value, (int, float))}
+    words = {
+        key: value
+        for key, value in rest.items()
+        if not isinstance(value, (int, float)) or (field_of(key) or ("",))[0] in ALIASES
+    }
     records = []
     for number, spell in enumerate(spells):
         dates = (

@@ -133,8 +133,8 @@ class InterventionRegister:
 
     @property
     def deployments(self) -> int:
-        """How many deployments: rows of the file that were read as one."""
-        return int(self.spells["row"].nunique())
+        """How many deployments: rows of the file, or spells of its features."""
+        return len(self.spells.drop_duplicates(["row", "start", "end"]))
 
     def select(
         self,
