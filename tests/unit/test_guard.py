@@ -28,6 +28,9 @@ def test_the_outcomes_of_the_met_files_are_sorted(outcome):
         "sanction detections",
         "patrol_hours",
         "Going Equipped",
+        "knife possession",
+        "possession_of_firearms_offences",
+        "drug trafficking",
     ],
 )
 def test_outputs_are_refused_however_they_are_written(outcome):
@@ -48,6 +51,13 @@ def test_outputs_are_refused_however_they_are_written(outcome):
         "missing_persons",
         "county_lines",
         "Criminal damage and arson",
+        "firearm_discharges",
+        "weapon_enabled_violence",
+        "drug_related_violence",
+        "bus_stop_robbery",
+        "Vehicle crime",
+        "Other crime",
+        "Public order",
     ],
 )
 def test_outcomes_pass(outcome):

@@ -430,6 +430,23 @@ def test_a_switch_of_codes_inside_one_file_is_noticed(write):
         read_met_counts(write(wide(rows, months=MONTHS[:12])))
 
 
+def test_a_switch_of_codes_in_the_last_month_is_noticed(write):
+    rows = [
+        (ROBBERY, ("Abbey", "E05000026", "Barking and Dagenham"), [50] * 11 + [0]),
+        (ROBBERY, ABBEY, [0] * 11 + [50]),
+    ]
+    with pytest.raises(InputError, match="E05000026 stops 2021-11"):
+        read_met_counts(write(wide(rows, months=MONTHS[:12])))
+
+
+def test_an_empty_place_with_one_crowded_month_is_no_late_start(write):
+    rows = [
+        (ROBBERY, ABBEY, [0] * 6 + [80] + [0] * 5),
+        (ROBBERY, ALIBON, [0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0]),
+    ]
+    assert read_met_counts(write(wide(rows, months=MONTHS[:12]))).panel(["robbery"]).observed.all()
+
+
 def test_a_lone_late_start_is_missing_before_it(write):
     rows = [(ROBBERY, ABBEY, [0] * 6 + [50] * 6), (ROBBERY, ALIBON, [30] * 12)]
     counts = read_met_counts(write(wide(rows, months=MONTHS[:12])))

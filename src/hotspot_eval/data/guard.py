@@ -16,29 +16,48 @@ __all__ = ["check_outcome", "output_reason"]
 _THREAT = (
     "The outcome is made by the police work under study, so that more work looks like more crime."
 )
+_ARMS = r"(?:weapons?|kni(?:fe|ves)|blades?|bladed articles?|firearms?|guns?)"
 _OUTPUTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(r"weapon|knife possession|offensive|firearms? (offences?|possession)|blade"),
+        re.compile(
+            rf"\b(?:possession|carrying)\b.*\b{_ARMS}|\b{_ARMS} (?:possession|carrying)\b"
+            rf"|\boffensive weapons?\b|\bother (?:firearm|knife) offences?\b|^{_ARMS}$"
+            rf"|\b{_ARMS} (?:found|taken|handed in)\b|\bpossession of article\b"
+        ),
         "possession of weapons is found by searching",
     ),
-    (re.compile(r"drug|cannabis|trafficking"), "drug offences are found by searching"),
-    (re.compile(r"stop|search"), "stop and search is police work itself"),
     (
-        re.compile(r"arrest|charge|detention|custody|detected|detections?|clear ?up|sanction"),
+        re.compile(
+            r"^drugs?$|\bdrugs? (?:offences?|crimes?|trafficking|supply|possession|found)\b"
+            r"|\b(?:possession|trafficking|supply) of (?:drugs?|cannabis)\b|\bcannabis\b"
+            r"|\bother drugs\b"
+        ),
+        "drug offences are found by searching",
+    ),
+    (
+        re.compile(r"\bstops? (?:and )?search(?:es)?\b|^stops?$|^search(?:es)?$|\bsection 60\b"),
+        "stop and search is police work itself",
+    ),
+    (
+        re.compile(
+            r"\b(?:arrests?|arrested|charges?|charged|detentions?|custody|detected|detections?"
+            r"|clear ?ups?|sanctions?)\b"
+        ),
         "arrests, charges and detections are police work itself",
     ),
     (
-        re.compile(r"seiz|recover(ed|ies)|confiscat|sweeps?"),
+        re.compile(r"\b(?:seiz\w+|recovered|recoveries|confiscat\w+|sweeps?)\b"),
         "seizures and finds are police work itself",
     ),
     (
         re.compile(
-            r"patrol|officer hours?|visits?|deployments?|engagements?|warnings?|tickets?|fines?"
+            r"\b(?:patrols?|officer hours?|visits?|deployments?|engagements?|warnings?|tickets?"
+            r"|fines?)\b"
         ),
         "activity is the treatment, not what it is for",
     ),
     (
-        re.compile(r"going equipped|handling stolen|soliciting|prostitution|obstruct|resist"),
+        re.compile(r"\b(?:going equipped|handling stolen|soliciting|prostitution|obstruct\w*)\b"),
         "it comes to light mainly through police work",
     ),
 )

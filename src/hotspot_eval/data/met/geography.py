@@ -16,6 +16,8 @@ from hotspot_eval.ledger import LedgerNote
 
 __all__ = ["settle_geography"]
 
+SHORTEST = 3
+
 
 def settle_geography(
     merged: Merged, clusters: Mapping[str, str], partial: NDArray[np.bool_]
@@ -37,15 +39,16 @@ def settle_geography(
 
     Notes
     -----
-    An area starts late (stops early) if it has no event in its first (last) L months although its
-    mean over the months between its first and last event predicts 10 or more in L months.
+    An area starts late (stops early) if it has no event in its first (last) L months although the
+    median month between its first and last event, three months or more, predicts 10 or more in L.
+    The median is not moved by a single event that draws crowds to an empty place.
     """
     months = np.flatnonzero((merged.source >= 0).any(axis=0) & ~partial)
     if len(months) == 0:
         return merged, []
     events = merged.counts[:, months, -1]
-    late, early = _idle(events), _idle(events[:, ::-1])
-    _refuse_mixture(merged, clusters, months, late, early)
+    late, early = (_idle(e, shortest=SHORTEST) for e in (events, events[:, ::-1]))
+    _refuse_mixture(merged, clusters, months, events)
     gone = np.zeros(merged.source.shape, dtype=bool)
     for row in np.flatnonzero(late):
         gone[row, : months[late[row]]] = True
@@ -71,28 +74,31 @@ def settle_geography(
     return settled, notes
 
 
-def _idle(events: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Number of leading months without an event, where that cannot be chance; shape (N,)."""
+def _idle(events: NDArray[np.int64], *, shortest: int) -> NDArray[np.intp]:
+    """Leading months without an event, where that is not chance; 0 elsewhere; shape (N,)."""
     active = events > 0
     ever = active.any(axis=1)
     first = np.where(ever, active.argmax(axis=1), 0)
     final = events.shape[1] - 1 - np.where(ever, active[:, ::-1].argmax(axis=1), 0)
-    rate = events.sum(axis=1) / np.maximum(final - first + 1, 1)
-    return np.where(rate * first >= EXPECTED, first, 0)
+    month = np.arange(events.shape[1])
+    between = (month >= first[:, None]) & (month <= final[:, None])
+    usual = np.nanmedian(np.where(between, events, np.nan), axis=1)
+    sure = ever & (final - first + 1 >= shortest) & (usual * first >= EXPECTED)
+    return np.where(sure, first, 0)
 
 
 def _refuse_mixture(
     merged: Merged,
     clusters: Mapping[str, str],
     months: NDArray[np.intp],
-    late: NDArray[np.intp],
-    early: NDArray[np.intp],
+    events: NDArray[np.int64],
 ) -> None:
+    """One side must be sure; the other may be as short as a month at the edge of the files."""
+    late, early = (_idle(e, shortest=1) for e in (events, events[:, ::-1]))
+    sure_late, sure_early = (_idle(e, shortest=SHORTEST) for e in (events, events[:, ::-1]))
     label = np.array([_borough(clusters.get(area, "")) for area in merged.areas], dtype=object)
-    starting, stopping = set(label[late > 0]), set(label[early > 0])
-    torn = starting & stopping
-    if "" in starting | stopping and starting and stopping:
-        torn = starting | stopping
+    torn = _shared(set(label[sure_late > 0]), set(label[early > 0]))
+    torn |= _shared(set(label[late > 0]), set(label[sure_early > 0]))
     if not torn:
         return
     inside = np.isin(label, list(torn))
@@ -124,6 +130,13 @@ def _refuse_mixture(
             advice=advice,
         ),
     )
+
+
+def _shared(some: set[str], others: set[str]) -> set[str]:
+    """Boroughs in both; an area of no known borough may belong to any."""
+    if "" in some | others and some and others:
+        return some | others
+    return some & others
 
 
 def _borough(name: str) -> str:

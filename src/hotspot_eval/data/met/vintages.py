@@ -143,11 +143,11 @@ def merge(
 
 
 def _rates(files: Sequence[WideFile], areas: tuple[str, ...]) -> NDArray[np.float64]:
-    """Events a month of each area, the highest of the files that list it; shape (N,)."""
+    """Events in a median month of each area, the highest of the files that list it; shape (N,)."""
     rates = np.zeros(len(areas))
     for file in files:
         place = np.searchsorted(areas, file.areas)
-        own = file.counts[:, :, -1].sum(axis=1) / len(file.months)
+        own = np.median(file.counts[:, :, -1], axis=1)
         rates[place] = np.maximum(rates[place], own)
     return rates
 
