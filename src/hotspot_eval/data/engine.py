@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +26,8 @@ class Limits:
     ----------
     memory_mb : int
         What DuckDB may hold before it spills to its scratch folder.
-    threads : int
-        Worker threads; results do not depend on it.
+    threads : int, optional
+        Worker threads, by default one a core and at most eight; results do not depend on it.
     batch_mb : int
         CSV text scanned, and at most unpacked, at a time.
     max_ratio : float
@@ -41,11 +42,12 @@ class Limits:
         self,
         *,
         memory_mb: int = 512,
-        threads: int = 2,
-        batch_mb: int = 128,
+        threads: int | None = None,
+        batch_mb: int = 256,
         max_ratio: float = 200.0,
         max_unpacked_gb: float = 100.0,
     ) -> None:
+        threads = min(os.cpu_count() or 1, 8) if threads is None else threads
         chosen = {
             "memory_mb": memory_mb,
             "threads": threads,
@@ -130,6 +132,12 @@ class Engine:
             parts.append(f"FROM disk.{table}")
         self.run(f"CREATE OR REPLACE VIEW all_{table} AS {' UNION ALL '.join(parts)}")
         self._gathered.add(table)
+
+    def delete(self, table: str, condition: str) -> None:
+        """Delete rows of a table, wherever they are."""
+        self.run(f"DELETE FROM {table} WHERE {condition}")
+        if table in self._relieved:
+            self.run(f"DELETE FROM disk.{table} WHERE {condition}")
 
     def has(self, table: str) -> bool:
         """Whether the table has been gathered."""

@@ -139,12 +139,12 @@ def _periods(
 
 
 def _days(incidents: Incidents, periods: Periods) -> pd.DataFrame:
-    """Each day (or month) that occurs and the position of its period, −1 outside."""
-    days = incidents.engine.ask("SELECT DISTINCT day FROM kept ORDER BY day")["day"]
-    stamps = days.to_numpy().astype("datetime64[D]")
-    place = np.searchsorted(periods.starts, stamps, side="right") - 1
-    place[stamps >= periods.ends[-1]] = -1
-    return pd.DataFrame({"day": days, "p": place})
+    """Each month (or day) that occurs and the position of its period, −1 outside."""
+    labels = incidents.engine.ask("SELECT DISTINCT month FROM kept ORDER BY month")["month"]
+    days = labels.to_numpy().astype("datetime64[D]")
+    place = np.searchsorted(periods.starts, days, side="right") - 1
+    place[days >= periods.ends[-1]] = -1
+    return pd.DataFrame({"month": labels, "p": place})
 
 
 def _units(incidents: Incidents, areas: Any) -> _Units:
@@ -158,11 +158,12 @@ def _units(incidents: Incidents, areas: Any) -> _Units:
         table = pd.DataFrame({"code": list(names), "id": list(names)})
         whole = _of_table(table, names)
         return _Units(ids=whole.ids, codes=whole.codes, shapes=areas.iloc[order])
-    _refuse_code_switch(incidents)
+    recorded = incidents.engine.ask(
+        f"SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL"
+    )["code"]
+    _refuse_code_switch(incidents, recorded)
     if areas is None:
-        codes = incidents.engine.ask(
-            f"SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL"
-        )["code"].tolist()
+        codes = recorded.tolist()
         where, what = "records", "none has an area code"
     else:
         codes = area_ids([areas] if isinstance(areas, str) else areas)
@@ -179,17 +180,14 @@ def _of_table(table: pd.DataFrame, ids: tuple[str, ...]) -> _Units:
     return _Units(ids=ids, codes=codes.drop_duplicates())
 
 
-def _refuse_code_switch(incidents: Incidents) -> None:
+def _refuse_code_switch(incidents: Incidents, codes: pd.Series) -> None:
     """LSOA codes that begin with the 2021 census in some months only would fake falls and rises."""
-    codes = incidents.engine.ask(
-        f"SELECT DISTINCT code FROM {incidents.cells} WHERE code >= 'E01' AND code < 'W02'"
-    )["code"]
     new = codes[codes.map(is_new_in_2021)]
     if new.empty:
         return
     months = incidents.engine.ask(
-        f"""SELECT strftime(day, '%Y-%m') AS month, bool_or(code IN (SELECT code FROM new)) AS has
-        FROM {incidents.cells} JOIN kept USING (file, force, month) GROUP BY 1 ORDER BY 1""",
+        f"""SELECT month, bool_or(code IN (SELECT code FROM new)) AS has
+        FROM {incidents.cells} GROUP BY month ORDER BY month""",
         new=pd.DataFrame({"code": new}),
     )
     if not months["has"].all():
@@ -229,13 +227,12 @@ def _where(incidents: Incidents, units: _Units, where: Where | None) -> Where:
 def _count(incidents: Incidents, units: _Units, where: Where, days: pd.DataFrame) -> None:
     """Make the table ``tallied``: records by force, type, period and unit (NULL where outside)."""
     engine = incidents.engine
-    keys, joins, place, nowhere = "code", "LEFT JOIN codes USING (code)", "codes.u", "code IS NULL"
+    joins, place, nowhere = "LEFT JOIN codes USING (code)", "codes.u", "code IS NULL"
     cells, extra = incidents.cells, {"codes": units.codes, "days": days}
     if units.shapes is not None:
         incidents.load_points()
         cells = "all_points"
         extra["spots"] = _spots(incidents, units.shapes)
-        keys = "code, longitude, latitude"
         spots = "LEFT JOIN spots USING (longitude, latitude)"
         if where == "point":
             joins, place, nowhere = spots, "spots.u", "longitude IS NULL"
@@ -248,11 +245,8 @@ def _count(incidents: Incidents, units: _Units, where: Where, days: pd.DataFrame
         only = "crime_type IN (SELECT crime_type FROM types)"
     engine.run(
         f"""CREATE OR REPLACE TABLE tallied AS
-        WITH summed AS (
-            SELECT force, day, crime_type, {keys}, sum(n)::BIGINT AS n
-            FROM {cells} JOIN kept USING (file, force, month) WHERE {only} GROUP BY ALL)
-        SELECT force, crime_type, p, {place} AS u, {nowhere} AS nowhere, sum(n)::BIGINT AS n
-        FROM summed JOIN days USING (day) {joins} GROUP BY ALL""",
+        SELECT force, crime_type, p, {place} AS u, {nowhere} AS nowhere, n
+        FROM {cells} JOIN days USING (month) {joins} WHERE {only}""",
         **extra,
     )
 

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 OutcomeSource = Literal["police_uk", "met", "internal"]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 PublicSpace = Literal["yes", "no", "mixed"]
 Disclosure = Literal["open", "internal", "publication"]
 
@@ -291,7 +293,7 @@ def _packaged() -> Mapping[str, OutcomeDefinition]:
 
 def _read(text: str, where: str) -> dict[str, OutcomeDefinition]:
     try:
-        table = yaml.safe_load(text)
+        table = yaml.load(text, Loader=_LOADER)  # a safe loader, in C where there is one
     except yaml.YAMLError as error:
         raise InputError(Problem(where=where, what=f"is not YAML ({error})")) from error
     if not isinstance(table, dict) or not table:

@@ -22,6 +22,8 @@ from hotspot_eval.periods import PeriodLike
 
 __all__ = ["read_police_uk"]
 
+_NOT_KEPT = "(file, force, month) NOT IN (SELECT (file, force, month) FROM kept)"
+
 
 def read_police_uk(
     paths: PathLike | Iterable[PathLike],
@@ -96,7 +98,7 @@ def read_police_uk(
     _refuse(_nothing(found))
     found["fate"] = settle(found, sources, same_month)
     kept = found[found["fate"] == "kept"]
-    _keep(engine, kept)
+    _keep(engine, found)
     wanted = _wanted(engine, crime_types)
     coverage = coverage_frame(
         kept.groupby(["force", "month"])["rows"].sum(),
@@ -134,13 +136,16 @@ def _covered(coverage: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
     return months.min().astype("datetime64[D]"), (months.max() + 1).astype("datetime64[D]")
 
 
-def _keep(engine: Engine, kept: pd.DataFrame) -> None:
-    """Leave the deliveries that count, with the day their month begins."""
+def _keep(engine: Engine, found: pd.DataFrame) -> None:
+    """Leave only the deliveries that count: in the cells, and in ``kept``."""
+    kept = found["fate"] == "kept"
+    keys = ["file", "force", "month"]
     engine.run(
-        """CREATE OR REPLACE TABLE kept AS
-        SELECT file::USMALLINT AS file, force, month, (month || '-01')::DATE AS day FROM rows""",
-        rows=kept[["file", "force", "month"]],
+        "CREATE OR REPLACE TABLE kept AS SELECT file::USMALLINT AS file, force, month FROM rows",
+        rows=found.loc[kept, keys],
     )
+    if not kept.all():
+        engine.delete("cells", _NOT_KEPT)
 
 
 def _wanted(engine: Engine, crime_types: Iterable[str] | None) -> tuple[str, ...] | None:
@@ -239,10 +244,9 @@ def _names_of(found: pd.DataFrame, sources: Sequence[Source]) -> list[str]:
 
 
 def _ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) -> Ledger:
-    rows = engine.ask(
-        "SELECT crime_type AS t, sum(n) AS n FROM all_cells JOIN kept USING (file, force, month) "
-        "GROUP BY t"
-    ).set_index("t")["n"]
+    rows = engine.ask("SELECT crime_type AS t, sum(n) AS n FROM all_cells GROUP BY t").set_index(
+        "t"
+    )["n"]
     kept = int(rows.reindex(list(wanted)).fillna(0).sum())
     return ledger.step(
         "crime types asked for",
@@ -300,6 +304,7 @@ def _points(engine: Engine, sources: list[Source], limits: Limits) -> None:
     if not engine.has("points"):
         refuse_changed(sources)
         pass_over(engine, POINTS, sources, limits)
+        engine.delete("points", _NOT_KEPT)
 
 
 def _rows(

@@ -170,12 +170,11 @@ def _explain(file: Ready, message: str) -> Problem:
 
 def _look_again(engine: Engine, batch: Sequence[Ready]) -> list[Problem]:
     """A second, exact look at files that the scan made suspicious: swapped axes, rows repeated."""
-    numbers = ", ".join(str(file.number) for file in batch)
+    numbers = [file.number for file in batch]
     found = engine.ask(
-        f"""SELECT file, sum(odd) > 0 AS odd, sum(n) AS n,
-        coalesce(bool_and(n % 2 = 0 AND content % 2 = 0) FILTER (ids > 0), false)
-        OR coalesce(bool_and(n % 3 = 0 AND content % 3 = 0) FILTER (ids > 0), false) AS even
-        FROM cells WHERE file IN ({numbers}) GROUP BY file"""
+        f"""SELECT file, sum(odd) > 0 AS odd,
+        coalesce(bool_and(n > 1) FILTER (ids > 0), false) AS repeated
+        FROM cells WHERE file BETWEEN {min(numbers)} AND {max(numbers)} GROUP BY file"""
     ).set_index("file")
     problems = []
     for file in batch:
@@ -184,7 +183,7 @@ def _look_again(engine: Engine, batch: Sequence[Ready]) -> list[Problem]:
             continue
         if found.at[file.number, "odd"]:
             problems.extend(_swapped(engine, file))
-        if found.at[file.number, "even"]:
+        if found.at[file.number, "repeated"]:
             problems.extend(_appended_to_itself(engine, file))
     return problems
 
