@@ -22,6 +22,7 @@ from hotspot_eval.inference import Mimic, ReplayResult, Rule, Threshold, TopK, r
 from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
+from hotspot_eval.planning import DetectableEffect, minimum_detectable_effect
 from hotspot_eval.report import Part
 from hotspot_eval.report.files import slug
 from hotspot_eval.results import Check, Effect
@@ -222,6 +223,15 @@ class Site:
             rule=self.rule(),
             estimator=self.estimator(),
             rng=self.rng("replay"),
+        )
+
+    def minimum_detectable(self) -> DetectableEffect:
+        """The smallest reduction that selection replay would have found here, with 80 % power."""
+        return minimum_detectable_effect(
+            self.panel(self.primary),
+            self.design(),
+            rule=self.rule(),
+            rng=self.rng("minimum detectable effect"),
         )
 
     def break_check(self) -> Check:
