@@ -2,11 +2,13 @@
 
 from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import GroupTime, group_time
+from hotspot_eval.did.compare import Recommendation, compare, recommend
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
 from hotspot_eval.did.pretrend import pretrend
+from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
 __all__ = [
@@ -15,8 +17,11 @@ __all__ = [
     "Imputation",
     "LinearDid",
     "PoissonDid",
+    "Recommendation",
+    "Synthetic",
     "bacon",
     "catchment_design",
+    "compare",
     "displacement",
     "displacement_check",
     "e_test",
@@ -26,7 +31,10 @@ __all__ = [
     "linear_did",
     "poisson_did",
     "pretrend",
+    "recommend",
     "rirr",
+    "synthetic_control",
+    "synthetic_did",
     "wdd",
     "wdq",
 ]

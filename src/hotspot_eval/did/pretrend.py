@@ -70,8 +70,9 @@ def pretrend(study: Fit | Effects, *, level: float = 0.05) -> Check:
         threat=_THREAT,
         status="failed" if rejected else "passed",
         sentence=f"Equal trends before the start are {'' if rejected else 'not '}rejected "
-        f"(smallest p = {worst:.3f}); a drift that adds up to {drift['detectable_by_mean_after']:.3f} by the "
-        "mean period after the start would be found with 80 % power.",
+        f"(smallest p = {worst:.3f}); a drift that adds up to "
+        f"{drift['detectable_by_mean_after']:.3f} by the mean period after the "
+        "start would be found with 80 % power.",
         evidence=evidence,
     )
 

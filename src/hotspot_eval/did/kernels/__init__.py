@@ -5,6 +5,7 @@ from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
 from hotspot_eval.did.kernels.shared import shared_covariance, shock_kernel
+from hotspot_eval.did.kernels.simplex import simplex_weights
 from hotspot_eval.did.kernels.within import balance, project
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "sandwich",
     "shared_covariance",
     "shock_kernel",
+    "simplex_weights",
     "solve_poisson",
 ]

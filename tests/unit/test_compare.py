@@ -1,0 +1,62 @@
+"""The table of all estimators, and the tree that names the lead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.did_worlds import area, month, panel_of, staggered
+
+from hotspot_eval.design import Design
+from hotspot_eval.did import compare, poisson_did, recommend
+
+
+def world(n: int = 30, t: int = 12, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).poisson(8.0, (n, t)) + 1
+
+
+def test_one_start_fills_every_row():
+    panel, design = panel_of(world()), staggered(dict.fromkeys(range(6), 8))
+    table = compare(panel, design, rng=np.random.default_rng(0)).set_index("estimator")
+    assert table["estimate"].notna().all() and (table["why"] != "").all()
+    assert table["lead"].tolist().count(True) == 1 and table.loc["poisson_did", "lead"]
+    effect = poisson_did(panel, design).effect
+    assert table.loc["poisson_did", "crimes_prevented"] == effect.crimes_prevented().value
+    assert table.loc["rirr", "estimate"] == pytest.approx(effect.estimate, abs=1e-9)
+    y = world()
+    means = y[:6, 8:].mean() - y[:6, :8].mean() - y[6:, 8:].mean() + y[6:, :8].mean()
+    assert table.loc["wdd", "estimate"] == pytest.approx(means * 6 * 4, abs=1e-9)
+    assert table.loc["linear_did", "estimate"] == pytest.approx(means, abs=1e-9)
+
+
+def test_staggered_has_reasons_where_there_is_no_number():
+    panel, design = panel_of(world()), staggered({i: 4 + i for i in range(6)})
+    table = compare(panel, design).set_index("estimator")
+    assert table.loc["imputation", "lead"]
+    assert "starts differ" in table.loc["rirr", "notes"]
+    assert "before:" in table.loc["linear_did", "why"]
+    assert "pass rng=" in table.loc["synthetic_did", "notes"]
+
+
+@pytest.mark.parametrize("case", ["no before", "all treated", "one treated", "empty"])
+def test_never_a_crash_never_silence(case):
+    y = world(n=8, t=5)
+    starts = {"no before": {0: 0}, "all treated": dict.fromkeys(range(8), 2)}
+    if case == "empty":
+        y[:] = 0
+    table = compare(panel_of(y), staggered(starts.get(case, {0: 2})))
+    silent = table["estimate"].isna() & (table["notes"] == "")
+    assert not silent.any()
+    silent = table["std_error"].isna() & (table["notes"] == "")
+    assert not silent.any()
+
+
+def test_the_tree():
+    panel = panel_of(world())
+    assert recommend(panel, staggered({0: 5})).estimator == "synthetic_did"
+    assert recommend(panel, staggered({0: 5, 1: 7})).estimator == "imputation"
+    assert recommend(panel, staggered({0: 5, 1: 5})).estimator == "poisson_did"
+    assert "add replay" in str(recommend(panel, staggered({0: 5, 1: 5})))
+    brief = Design(treated=[area(0), area(1)], start=month(5), end=month(6))
+    assert "goes off again" in str(recommend(panel, brief))
+    nothing = panel_of(world(), observed=np.arange(30)[:, None] + np.zeros((1, 12)) > 0)
+    assert recommend(nothing, staggered({0: 5})).estimator == "none"
