@@ -51,7 +51,7 @@ def test_size_is_at_most_nominal():
 
 
 def test_mid_p_is_not_conservative():
-    """Six neighbours, 78 events in 1,000 areas: size 0.08 at 0.05, which is why it is no default."""
+    """Six neighbours, 78 events in 1,000 areas: size 0.08 at 0.05, so it is no default."""
     rng = np.random.default_rng(3)
     n = 1000
     names = np.arange(n)

@@ -353,7 +353,7 @@ def _stability(values: Array, top: NDArray[np.bool_]) -> pd.DataFrame:
     centred = ranks - ranks.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     scaled = np.where(length > 0, centred, np.nan) / np.where(length > 0, length, np.nan)
-    together = scaled.T @ scaled
+    together = np.einsum("nt,ns->ts", scaled, scaled)
     kept = (top.astype(np.float64).T @ top) / top.sum(axis=0)[0]
     rows = [
         {
