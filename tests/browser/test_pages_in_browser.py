@@ -77,6 +77,18 @@ def test_nothing_overflows_sideways(visit, width):
     visit(look, width)
 
 
+def test_print_on_paper_is_not_clipped(chromium, published):
+    page = chromium.new_page(viewport={"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    for path in _pages(published):
+        page.goto(path.as_uri())
+        right = "e => Math.ceil(e.getBoundingClientRect().right)"
+        for table in page.locator("table").all():
+            assert table.evaluate(right) <= 718, path
+        assert not page.locator(".skip").is_visible()
+    page.close()
+
+
 def test_no_request_leaves_the_folder(chromium, published):
     page = chromium.new_page()
     asked: list[str] = []
