@@ -7,7 +7,14 @@ import pytest
 from jinja2 import UndefinedError
 
 from hotspot_eval.report import FigureFile, Table
-from hotspot_eval.report.render import environment, numeric, show_figure, show_table, shown_at
+from hotspot_eval.report.render import (
+    environment,
+    numeric,
+    show_figure,
+    show_table,
+    shown_at,
+    written,
+)
 
 
 def _table(**columns) -> Table:
@@ -24,6 +31,23 @@ def test_the_environment_escapes_and_forgives_nothing():
 def test_numbers_are_set_to_the_right_and_text_is_not():
     table = _table(role=["a", "b"], n=[1, 2], rate=[0.5, float("nan")], mixed=[1, "x"])
     assert [numeric(table, j) for j in range(4)] == [False, True, True, False]
+
+
+def test_numbers_of_a_column_have_the_same_decimals():
+    table = _table(
+        a=[0.02, 0.1, float("nan")],
+        b=[12345.678, 0.5, -1.0],
+        c=["x", "y", "z"],
+        d=[1, 20000, -3],
+        e=[1e-12, 2.0, 3.0],
+        f=[-0.0, 0.5, 1.0],
+    )
+    columns = list(zip(*written(table), strict=True))
+    assert columns[0] == ("0.02", "0.10", "[x]")
+    assert columns[1] == ("12,346", "0.5", "−1")
+    assert columns[3] == ("1", "20,000", "−3")
+    assert columns[4] == ("1.000e−12", "2", "3")
+    assert columns[5] == ("0.0", "0.5", "1.0")
 
 
 def test_a_table_has_caption_scopes_and_a_key_to_its_signs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from hotspot_eval.report.disclosure import SUPPRESSED, Level
 from hotspot_eval.report.entries import Cell, FigureFile, Table
 from hotspot_eval.report.files import slug
 
-__all__ = ["Shown", "environment", "show_figure", "show_table", "shown_at"]
+__all__ = ["Shown", "environment", "show_figure", "show_table", "shown_at", "written"]
 
 _LEVEL = re.compile(r'<div class="shown" data-disclosure="(\w+)">')
 
@@ -52,6 +53,7 @@ def environment() -> Environment:
     env.filters["anchor"] = slug
     env.filters["numeric"] = numeric
     env.filters["holds"] = holds
+    env.filters["written"] = written
     env.globals["wording"] = wording
     env.globals["SUPPRESSED"] = SUPPRESSED
     return env
@@ -71,6 +73,15 @@ def holds(table: Table, value: Cell) -> bool:
     return any(
         cell is value or (cell == value and cell is not None) for r in table.rows for cell in r
     )
+
+
+def written(table: Table) -> list[list[str]]:
+    """The cells as they are read; numbers of one column have the same decimals."""
+    places = [_places([row[j] for row in table.rows]) for j in range(len(table.columns))]
+    return [
+        [_text(value, decimals) for value, decimals in zip(row, places, strict=True)]
+        for row in table.rows
+    ]
 
 
 def data_uri(png: bytes) -> str:
@@ -93,6 +104,22 @@ def shown_at(html: str) -> str:
     """The level at which a piece of a notebook was protected; empty if it is no such piece."""
     found = _LEVEL.match(html)
     return found.group(1) if found else ""
+
+
+def _places(column: Sequence[Cell]) -> int | None:
+    """Decimals that suit every number of a column; None where they differ too much in size."""
+    numbers = [value for value in column if isinstance(value, float)]
+    texts = [wording.number(value) for value in numbers]
+    if not texts or any("e" in text for text in texts) or max(map(abs, numbers)) >= 1_000:
+        return None
+    places = max(len(text.partition(".")[2]) for text in texts)
+    return places if places <= 6 else None
+
+
+def _text(value: Cell, decimals: int | None) -> str:
+    if decimals is None or not isinstance(value, float):
+        return wording.number(value)
+    return f"{value + 0.0:,.{decimals}f}".replace("-", "−")
 
 
 def _shown(name: str, level: Level, *arguments: Any) -> str:
