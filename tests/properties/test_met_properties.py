@@ -51,7 +51,7 @@ def label(month: str) -> str:
     return f"{month[:4]}-{month[4:]}"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rows=ROWS, order=st.randoms(use_true_random=False))
 def test_one_file_is_the_sum_of_its_rows_in_any_order(rows, order):
     one = table(rows, 0, 8)
@@ -70,7 +70,7 @@ EVERYWHERE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     data=st.lists(
         st.tuples(EVERYWHERE, SPANS), min_size=2, max_size=3, unique_by=lambda one: one[1][1]

@@ -18,6 +18,7 @@ CELLS = st.dictionaries(
     min_size=1,
     max_size=36,
 )
+quick = settings(max_examples=40, deadline=None)
 ORDER = st.randoms(use_true_random=False)
 
 
@@ -40,6 +41,7 @@ def same(one: Panel, two: Panel) -> bool:
     )
 
 
+@quick
 @given(
     gone=st.lists(st.integers(0, 1_000), max_size=6),
     kept=st.integers(0, 1_000),
@@ -55,6 +57,7 @@ def test_a_step_exists_exactly_if_it_balances(gone, kept, off):
         assert LedgerStep(**step).rows_out == kept
 
 
+@quick
 @given(gone=st.lists(st.integers(0, 9), max_size=6), kept=st.integers(0, 9))
 def test_the_table_of_a_ledger_balances_too(gone, kept):
     notes = [LedgerNote(reason=f"reason {n}", rows=rows) for n, rows in enumerate(gone)]
@@ -63,6 +66,7 @@ def test_the_table_of_a_ledger_balances_too(gone, kept):
     assert rows["in"] == rows.get("out", rows["in"]) + rows.get("left out", 0)
 
 
+@quick
 @given(cells=CELLS, order=ORDER)
 def test_row_order_never_matters(cells, order):
     frame = table(cells)
@@ -71,6 +75,7 @@ def test_row_order_never_matters(cells, order):
     assert same(made(frame), made(frame.iloc[places]))
 
 
+@quick
 @given(cells=CELLS, data=st.data())
 def test_a_repeated_row_is_refused_by_name(cells, data):
     frame = table(cells)
@@ -80,6 +85,7 @@ def test_a_repeated_row_is_refused_by_name(cells, data):
         made(pd.concat([frame, again]))
 
 
+@quick
 @given(cells=CELLS)
 def test_the_grid_is_complete_and_holds_every_stated_count(cells):
     panel = made(table(cells))
@@ -96,6 +102,7 @@ def test_the_grid_is_complete_and_holds_every_stated_count(cells):
                 assert panel.counts[i, t, k] == (value or 0)
 
 
+@quick
 @given(cells=CELLS)
 def test_missing_never_becomes_zero(cells):
     panel = made(table(cells), absent="zero")
@@ -108,6 +115,7 @@ def test_missing_never_becomes_zero(cells):
             assert one == (month in months and not blank)
 
 
+@quick
 @given(cells=CELLS, subset=st.sets(st.sampled_from(AREAS), min_size=1))
 def test_the_ledger_of_a_panel_accounts_for_every_row(cells, subset):
     frame = table(cells)
@@ -120,6 +128,7 @@ def test_the_ledger_of_a_panel_accounts_for_every_row(cells, subset):
     assert (step.rows_in, step.rows_out) == (len(frame), inside)
 
 
+@quick
 @given(cells=CELLS)
 def test_inputs_are_not_mutated(cells):
     frame = table(cells)
@@ -130,6 +139,7 @@ def test_inputs_are_not_mutated(cells):
     assert areas == AREAS
 
 
+@quick
 @given(cells=CELLS)
 def test_a_panel_is_what_its_own_frame_makes(cells):
     panel = made(table(cells))
@@ -142,7 +152,7 @@ def test_a_panel_is_what_its_own_frame_makes(cells):
     )
 
 
-@settings(max_examples=50)
+@quick
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from([*AREAS, None]), st.sampled_from(MONTHS)), min_size=1, max_size=60
