@@ -45,8 +45,10 @@ def operation(panel, rule, start, rng, *, cluster="A", pre=3, post=3, gap=0):
     )
 
 
-def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0):
+def slow_recipe(counts, cluster, pool, target, chosen, *, pre, gap, post, half_life=1.0):
     """The recipe scene by scene in plain loops; a scene is (cluster, onset, treated rows).
+
+    ``chosen`` are the rows that the rule would choose at each onset.
 
     Returns d, p(0), and x′β of the past alone.
     """
@@ -75,7 +77,11 @@ def slow_recipe(counts, cluster, pool, target, *, pre, gap, post, half_life=1.0)
         x += [log_ratio(scene, b, e)[0] - base for b, e in spans]
         expected = control * np.exp(log_ratio(scene, 0, s)[0])
         near = [i for i in range(len(counts)) if cluster[i] == scene[0] and i not in scene[2]]
-        far = [i for i in range(len(counts)) if cluster[i] != scene[0] and i not in touched(s)]
+        far = [
+            i
+            for i in range(len(counts))
+            if cluster[i] != scene[0] and i not in touched(s) and i not in chosen[s]
+        ]
 
         def grown(rows, begin, stop):
             return np.log(
@@ -156,3 +162,65 @@ def nonnegative_line(a, squared, weight):
             if loss < best:
                 best, found = loss, (float(phi), float(tau2))
     return max(found[0], 0.3), found[1]
+
+
+def restless(
+    rng,
+    *,
+    clusters=8,
+    areas=14,
+    months=72,
+    mean=8.0,
+    shared=0.05,
+    hot=0.0,
+    own=0.15,
+    first="2017-01",
+):
+    """No operation, but shocks that last: of each area, of boroughs and London, of busy areas.
+
+    ``hot`` moves the busier areas of every borough together: what no borough can tell from an
+    operation that all of them begin at once.
+    """
+    n = clusters * areas
+    cluster = np.repeat(np.arange(clusters), areas)
+    level = np.log(mean) + rng.normal(0, 0.5, n)
+
+    def wander(spread, count, keep):
+        steps = rng.normal(0, spread, (count, months))
+        for t in range(1, months):
+            steps[:, t] += keep * steps[:, t - 1]
+        return steps
+
+    busy = np.maximum((level - level.mean()) / level.std(), 0.0)
+    rate = level[:, None] + wander(own, n, 0.7) + wander(shared, 1, 0.8)
+    rate = rate + wander(shared, clusters, 0.8)[cluster] + busy[:, None] * wander(hot, 1, 0.8)
+    ids = [f"{chr(65 + c)}{i:02}" for c in range(clusters) for i in range(areas)]
+    labels = pd.period_range(first, periods=months, freq="M").strftime("%Y-%m")
+    return panel_of(rng.poisson(np.exp(rate)), ids, [i[0] for i in ids], labels)
+
+
+def joint_operation(panel, rule, starts, rng, *, pre=12, post=3, kept=1.0):
+    """Several boroughs treat what the rule chose, each from its own start; events thinned.
+
+    Returns the panel after thinning, and the design.
+    """
+    labels = panel.periods.labels
+    counts = panel.counts[:, :, 0].copy()
+    treated, begun = [], []
+    for cluster, start in starts.items():
+        for area in rule(panel, start, rng):
+            if panel.cluster[panel.areas.index(area)] == cluster:
+                treated.append(area)
+                begun.append(start)
+                row, at = panel.areas.index(area), labels.index(start)
+                counts[row, at:] = rng.binomial(counts[row, at:], kept)
+    chosen = set(treated)
+    controls = [
+        a
+        for a, c in zip(panel.areas, panel.cluster, strict=True)
+        if c in starts and a not in chosen
+    ]
+    design = Design(
+        treated=treated, start=begun, controls=controls, pre_periods=pre, post_periods=post
+    )
+    return panel_of(counts, panel.areas, panel.cluster, labels), design

@@ -48,13 +48,18 @@ def test_agrees_with_the_slow_recipe(world, pre, post, gap):
     counts = world.counts[:, :, 0]
     row = {area: i for i, area in enumerate(world.areas)}
     onset = world.periods.labels.index(start)
+    chosen = {
+        at: [row[a] for a in TopK(k=4)(world, period, np.random.default_rng(0))]
+        for at, period in enumerate(world.periods.labels)
+        if at >= 12
+    }
     pool = []
     for cluster, period in zip(result.draws["cluster"], result.draws["period"], strict=True):
-        chosen = [a for a in TopK(k=4)(world, period, np.random.default_rng(0)) if a[0] == cluster]
-        pool.append((cluster, world.periods.labels.index(period), [row[a] for a in chosen]))
+        at = world.periods.labels.index(period)
+        pool.append((cluster, at, [i for i in chosen[at] if world.cluster[i] == cluster]))
     target = ("A", onset, [row[a] for a in design.treated])
     d, p, predicted = slow_recipe(
-        counts, list(world.cluster), pool, target, pre=pre, gap=gap, post=post
+        counts, list(world.cluster), pool, target, chosen, pre=pre, gap=gap, post=post
     )
     assert result.effect.estimate == pytest.approx(d, abs=1e-10)
     assert result.effect.p_value == pytest.approx(p, abs=1e-10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from hotspot_eval.inference.replay.checks import checks_of
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down
 from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one, judge_several
 from hotspot_eval.inference.replay.plain import plain_draws, plain_effect, plain_of_several
-from hotspot_eval.inference.replay.recipe import calibrate, features
+from hotspot_eval.inference.replay.recipe import calibrate, cross_residuals, features
 from hotspot_eval.inference.replay.result import ReplayResult
 from hotspot_eval.inference.replay.rules import Rule, periods_per_year
 from hotspot_eval.inference.replay.scenes import (
@@ -137,7 +138,8 @@ def replay(
     study = study_of(panel, design, rule=rule, rng=rng, washout=washout, breaks=breaks)
     stage, sites, pools, nulls = study.stage, study.sites, study.pools, study.nulls
     verdict = _verdict(sites, nulls, pools, ci_level, alternative)
-    behind = counted(stage, study.assignment, sites)
+    judged = tuple(null.site for null in nulls) or sites
+    behind = counted(stage, study.assignment, judged)
     notes = (*verdict.notes, *_notes(sites, pools, design))
     draws = [plain_draws(panel, stage, null, estimator) for null in nulls]
     return ReplayResult(
@@ -178,7 +180,7 @@ def study_of(
     treated = assignment.rows("treated")
     troupe = Troupe(stage=stage, rule=rule, rng=rng)
     pools = tuple((site, climb_down(troupe, site, treated)) for site in sites)
-    nulls = tuple(_null(stage, site, pool) for site, pool in pools if pool.rung < 4)
+    nulls = tuple(_null(stage, site, pool, rng) for site, pool in pools if pool.rung < 4)
     return Study(assignment=assignment, stage=stage, sites=sites, pools=pools, nulls=nulls)
 
 
@@ -209,7 +211,7 @@ def _lay_out(
     return sites, stage
 
 
-def _null(stage: Stage, site: Site, pool: Pool) -> SiteNull:
+def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
     told = features(pool.scenes, site.windows)
     reference = calibrate(
         told,
@@ -221,9 +223,12 @@ def _null(stage: Stage, site: Site, pool: Pool) -> SiteNull:
         half_life_years=HALF_LIFE_YEARS,
         scale_prior=SCALE_PRIOR,
     )
-    target = scene_of_site(stage, site)
+    target = scene_of_site(stage, site, pool.rule, rng)
     expectation = reference.expect(features(target, site.windows), int(target.cluster[0]))
-    return SiteNull(site=site, pool=pool, reference=reference, expectation=expectation)
+    crossed = cross_residuals(told, pool.scenes, reference, windows=site.windows, penalty=PENALTY)
+    return SiteNull(
+        site=site, pool=pool, reference=reference, expectation=expectation, crossed=crossed
+    )
 
 
 def _verdict(
@@ -233,10 +238,9 @@ def _verdict(
     level: float,
     alternative: Alternative,
 ) -> Verdict:
-    if len(nulls) == len(sites) == 1:
-        return judge_one(nulls[0], level=level, alternative=alternative)
     if nulls:
-        verdict = judge_several(nulls, level=level, alternative=alternative)
+        judge = partial(judge_one, nulls[0]) if len(nulls) == 1 else partial(judge_several, nulls)
+        verdict = judge(level=level, alternative=alternative)
         if len(nulls) == len(sites):
             return verdict
         gone = [site.cluster for site, pool in pools if pool.rung == 4]

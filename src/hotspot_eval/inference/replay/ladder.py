@@ -46,6 +46,8 @@ class Pool:
         Independent windows of each cluster.
     left_out : dict
         Reason → cluster × date pairs that are no scene.
+    rule : Rule
+        The rule that was played.
     """
 
     scenes: Scenes
@@ -53,6 +55,7 @@ class Pool:
     history: int
     windows: NDArray[np.float64]
     left_out: dict[str, int]
+    rule: Rule
 
     @property
     def found(self) -> str:
@@ -114,25 +117,27 @@ class Troupe:
             )
         return _before(self._played[key], self.stage, site)
 
-    def play_never_treated(self, site: Site, history: int, treated: NDArray[np.intp]) -> Scenes:
-        """Scenes among areas that were never treated, chosen for their likeness."""
+    def mimic_among(self, site: Site, allowed: NDArray[np.bool_]) -> Rule:
+        """A mimic that sees the allowed areas only."""
         mimic = self.rule if isinstance(self.rule, Mimic) else Mimic()
-        allowed = np.ones(len(self.stage.cluster), dtype=bool)
-        allowed[treated] = False
-        hidden = _hide(
+        return _hide(
             mimic.like(self.stage.panel, _design_of(self.stage, site)), self.stage, allowed
         )
-        scenes = act(
+
+    def play_among(
+        self, site: Site, history: int, rule: Rule, allowed: NDArray[np.bool_]
+    ) -> Scenes:
+        """Scenes of a rule among the allowed areas."""
+        return act(
             self.stage,
             site.windows,
-            hidden,
+            rule,
             rng=self.rng,
-            reach=mimic.reach(site.windows.year),
+            reach=site.windows.year + site.windows.quarter,
             history=history,
             last=site.onset,
             allowed=allowed,
         )
-        return scenes
 
 
 def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
@@ -143,29 +148,23 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
         site.windows.gap + site.windows.pre,
         site.windows.year + site.windows.quarter,
     )
-    best: Pool | None = None
-    tries: list[tuple[int, int, Callable[[], Scenes]]] = [
-        (1, long, lambda: troupe.play(site, long)),
-        (2, short, lambda: troupe.play(site, short)),
-        (3, short, lambda: troupe.play_never_treated(site, short, treated)),
-    ]
-    for rung, history, play in tries:
-        if rung == 2 and short >= long:
-            continue
-        if rung == 3 and best is not None and len(best.scenes) >= FEWEST:
-            break
-        pool = _pool(troupe.stage, site, play(), rung, history)
-        if len(pool.scenes) >= ENOUGH:
-            return pool
-        if best is None or len(pool.scenes) > len(best.scenes):
-            best = pool
-    if best is None or len(best.scenes) < FEWEST:
-        scenes = best.scenes if best is not None else troupe.play(site, short)
-        return _pool(troupe.stage, site, scenes, 4, short)
+    rule = troupe.rule_of(site)
+    pools = [_pool(troupe.stage, site, troupe.play(site, long), 1, long, rule)]
+    if len(pools[0].scenes) < ENOUGH and short < long:
+        pools.append(_pool(troupe.stage, site, troupe.play(site, short), 2, short, rule))
+    if max(len(pool.scenes) for pool in pools) < FEWEST:
+        allowed = np.ones(len(troupe.stage.cluster), dtype=bool)
+        allowed[treated] = False
+        mimic = troupe.mimic_among(site, allowed) if site.onset >= short else rule
+        scenes = troupe.play_among(site, short, mimic, allowed)
+        pools.append(_pool(troupe.stage, site, scenes, 3, short, mimic))
+    best = max(pools, key=lambda pool: len(pool.scenes))
+    if len(best.scenes) < FEWEST:
+        return replace(best, rung=4)
     return best
 
 
-def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int) -> Pool:
+def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rule: Rule) -> Pool:
     windows = np.array(
         [
             independent_windows(scenes.onset[scenes.cluster == place], site.windows.post)
@@ -174,7 +173,12 @@ def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int) -> 
         dtype=np.float64,
     )
     return Pool(
-        scenes=scenes, rung=rung, history=history, windows=windows, left_out=scenes.left_out
+        scenes=scenes,
+        rung=rung,
+        history=history,
+        windows=windows,
+        left_out=scenes.left_out,
+        rule=rule,
     )
 
 

@@ -25,12 +25,13 @@ __all__ = ["ONE_WINDOW", "Joint", "SiteNull", "Verdict", "join", "judge_one", "j
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteNull:
-    """One site with its pool and what the pool says."""
+    """One site with its pool and what the pool says; ``crossed`` are cross-validated residuals."""
 
     site: Site
     pool: Pool
     reference: Reference
     expectation: Expectation
+    crossed: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +65,22 @@ class Joint:
     weights : ndarray, shape (G,)
     calendar : int
         Windows without overlap in the calendar that the pools span.
-    correlation : ndarray, shape (G, G)
-        Of the sites' deviations, from joint shifts of the schedule.
+    covariance : ndarray, shape (G, G)
+        Of the sites' studentised deviations, from joint shifts of the schedule.
     nulls : tuple of SiteNull
     """
 
     estimate: float
     weights: NDArray[np.float64]
     calendar: int
-    correlation: NDArray[np.float64]
+    covariance: NDArray[np.float64]
     nulls: tuple[SiteNull, ...]
 
     def variance(self, delta: float) -> float:
         """Variance of the joined estimate if the effect is ``delta`` everywhere."""
         spread = np.sqrt([float(null.expectation.variance(delta)) for null in self.nulls])
         weighted = spread * self.weights
-        return float(weighted @ self.correlation @ weighted) * (1.0 + 1.0 / max(self.calendar, 1))
+        return float(weighted @ self.covariance @ weighted)
 
 
 def join(nulls: Sequence[SiteNull]) -> Joint:
@@ -91,7 +92,7 @@ def join(nulls: Sequence[SiteNull]) -> Joint:
         estimate=float(weights @ [null.expectation.effect for null in nulls]),
         weights=weights,
         calendar=calendar,
-        correlation=_correlations(nulls, calendar),
+        covariance=_covariances(nulls),
         nulls=tuple(nulls),
     )
 
@@ -120,11 +121,11 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
 
     Notes
     -----
-    d = Σ w_g d_g with w_g ∝ 1/V_g(0), and Var(δ) = Σ w_g² V_g(δ) + Σ_{g≠h} w_g w_h ρ_gh
-    √(V_g V_h). ρ is the mean product of standardised residuals of two clusters, taken at the same
-    distance in time as the two starts (a joint shift of the schedule), never below 0 and divided by
-    1 − 1/ω, ω the independent windows of the calendar: the mean of that many windows has been
-    taken out of the residuals. The test is t on ω − 1.
+    d = Σ w_g d_g with w_g ∝ 1/V_g(0), and Var(δ) = Σ_gh w_g w_h κ_gh √(V_g(δ) V_h(δ)). κ_gh is the
+    mean product of two clusters' studentised residuals, taken as far apart in time as the two
+    starts (a joint shift of the schedule) and never below 0; κ_gg their mean square, never below
+    1. The residuals are cross-validated by calendar window, so that what all clusters share at a
+    date is not fitted away. The test is t on ω − 1, ω the windows without overlap in the calendar.
     """
     joint = join(nulls)
     std_error = float(np.sqrt(joint.variance(0.0)))
@@ -139,7 +140,7 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
         expected_change=float(joint.weights @ [null.expectation.foreseen for null in nulls]),
         expected_change_se=float(joint.weights @ [null.expectation.foreseen_se for null in nulls]),
         expected_df=float(max(joint.calendar - 1, 1)),
-        correlation=_off_diagonal_mean(joint.correlation),
+        correlation=_off_diagonal_mean(joint.covariance),
         notes=(ONE_WINDOW,),
     )
     if joint.calendar < 2:
@@ -185,32 +186,32 @@ def _calendar_windows(nulls: Sequence[SiteNull]) -> int:
     return independent_windows(onsets, post)
 
 
-def _correlations(nulls: Sequence[SiteNull], calendar: int) -> NDArray[np.float64]:
+def _covariances(nulls: Sequence[SiteNull]) -> NDArray[np.float64]:
     grid = _residual_grid(nulls)
     places = [null.site.cluster for null in nulls]
     onsets = [null.site.onset for null in nulls]
-    unbiased = 1.0 - 1.0 / max(calendar, 2)
     known: dict[tuple[bool, int], float] = {}
-    out = np.eye(len(nulls))
+    out = np.eye(len(nulls)) * max(1.0, _lagged(grid, True, 0))
     for g in range(len(nulls)):
         for h in range(g):
             key = (places[g] == places[h], abs(onsets[g] - onsets[h]))
             if key not in known:
-                known[key] = min(1.0, max(0.0, _lagged(grid, *key) / unbiased))
-            out[g, h] = out[h, g] = known[key]
+                known[key] = max(0.0, _lagged(grid, *key))
+            out[g, h] = out[h, g] = min(known[key], out[g, g])
     return out
 
 
 def _residual_grid(nulls: Sequence[SiteNull]) -> NDArray[np.float64]:
-    """Standardised residuals, cluster × start; NaN where no pool has the scene."""
+    """Cross-validated residuals, cluster × start; NaN where no pool has the scene."""
     clusters = 1 + max(int(null.pool.scenes.cluster.max()) for null in nulls)
     first = min(int(null.pool.scenes.onset.min()) for null in nulls)
     last = max(int(null.pool.scenes.onset.max()) for null in nulls)
     total = np.zeros((clusters, last - first + 1))
     count = np.zeros_like(total)
     for null in nulls:
-        at = (null.pool.scenes.cluster, null.pool.scenes.onset - first)
-        np.add.at(total, at, null.reference.u)
+        seen = ~np.isnan(null.crossed)
+        at = (null.pool.scenes.cluster[seen], null.pool.scenes.onset[seen] - first)
+        np.add.at(total, at, null.crossed[seen])
         np.add.at(count, at, 1.0)
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 

@@ -12,7 +12,15 @@ from scipy.optimize import brentq, nnls
 from hotspot_eval.inference.replay.scenes import Scenes, Windows
 from hotspot_eval.significance import Alternative, weighted_critical_value, weighted_p_values
 
-__all__ = ["Expectation", "Features", "Reference", "calibrate", "features", "independent_windows"]
+__all__ = [
+    "Expectation",
+    "Features",
+    "Reference",
+    "calibrate",
+    "cross_residuals",
+    "features",
+    "independent_windows",
+]
 
 Vector = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -299,9 +307,7 @@ def calibrate(
         spread2 = phi * sampling + tau2
         beta, cov, df = _ridge(x, pool.change, weights / spread2, total, penalty)
         residual = pool.change - x @ beta
-        phi, tau2 = _two_variances(
-            residual**2, sampling, weights, spread2
-        )
+        phi, tau2 = _two_variances(residual**2, sampling, weights, spread2)
     spread2 = phi * sampling + tau2
     scale2 = _cluster_scales(
         residual**2 / spread2, weights, scenes.cluster, per_cluster, scale_prior
@@ -323,6 +329,31 @@ def calibrate(
         residual=residual,
         u=u / np.sqrt(level),
     )
+
+
+def cross_residuals(
+    pool: Features, scenes: Scenes, reference: Reference, *, windows: Windows, penalty: float
+) -> Vector:
+    """Studentised residuals of a regression that never saw their calendar window, shape (S,).
+
+    What all clusters share at a date can be fitted away by features that vary with the date; left
+    out together, the scenes of overlapping windows show it again. NaN where nothing is left.
+    """
+    x = np.column_stack(
+        [np.ones(len(pool.change)), (pool.past[:, 1:] - reference.centre) / reference.spread]
+    )
+    spread2 = reference.phi * pool.sampling + reference.tau2
+    weights = reference.weights / spread2
+    out = np.full(len(pool.change), np.nan)
+    for onset in np.unique(scenes.onset):
+        apart = np.abs(scenes.onset - onset) >= windows.post
+        if not apart.any():
+            continue
+        total = reference.n_windows * weights[apart].sum() / weights.sum()
+        beta, _, _ = _ridge(x[apart], pool.change[apart], weights[apart], float(total), penalty)
+        here = scenes.onset == onset
+        out[here] = pool.change[here] - x[here] @ beta
+    return np.asarray(out / np.sqrt(spread2 * reference.scale2[scenes.cluster]))
 
 
 def _ridge(

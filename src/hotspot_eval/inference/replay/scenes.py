@@ -113,8 +113,9 @@ class Scenes:
     sum_treated, sum_controls : ndarray, shape (S, T + 1)
         Events before each period, summed over these rows; column 0 is 0.
     sum_near, sum_far : ndarray, shape (S, T + 1)
-        The same for the controls in the scene's own cluster, and for every area of other clusters
-        whose windows are clean.
+        The same for the controls in the scene's own cluster, and for the areas of other clusters
+        whose windows are clean and that the rule did not choose: those it chose may be treated at
+        the real date, so a scene may not look at them either.
     left_out : dict
         Reason → number of cluster × date pairs that are no scene.
     """
@@ -262,6 +263,7 @@ def act(
         period = stage.panel.periods.labels[onset]
         chosen[stage.panel.positions(rule(stage.panel, period, rng))] = True
         clean = np.asarray(stage.usable[:, onset - back : stop].all(axis=1))
+        bystanders = clean & cast & ~chosen
         for place in range(len(stage.labels)):
             home = cast & (stage.cluster == place)
             treated = home & chosen
@@ -271,7 +273,7 @@ def act(
                 _count(left, reason, 1)
                 continue
             rows = np.flatnonzero(treated), np.flatnonzero(pool & ~treated)
-            casts.append(_Cast(place, onset, *rows, clean & cast))
+            casts.append(_Cast(place, onset, *rows, bystanders))
     return _assemble(stage, casts, left)
 
 
@@ -280,7 +282,7 @@ class _Cast(NamedTuple):
     onset: int
     treated: NDArray[np.intp]
     controls: NDArray[np.intp]
-    clean: NDArray[np.bool_]
+    bystanders: NDArray[np.bool_]
 
 
 def _reason(
@@ -309,7 +311,7 @@ def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Sce
     by_cluster: dict[int, NDArray[np.float64]] = {}
     for s, cast in enumerate(casts):
         if cast.onset not in by_cluster:
-            by_cluster = {cast.onset: _cluster_sums(stage, running, cast.clean)}
+            by_cluster = {cast.onset: _cluster_sums(stage, running, cast.bystanders)}
         sums = by_cluster[cast.onset]
         treated[s] = running[cast.treated].sum(axis=0)
         controls[s] = running[cast.controls].sum(axis=0)
@@ -330,16 +332,18 @@ def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Sce
 
 
 def _cluster_sums(
-    stage: Stage, running: NDArray[np.float64], clean: NDArray[np.bool_]
+    stage: Stage, running: NDArray[np.float64], rows: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Running totals of the clean areas of each cluster, shape (B, T + 1)."""
+    """Running totals of some areas of each cluster, shape (B, T + 1)."""
     sums = np.zeros((len(stage.labels), running.shape[1]))
-    np.add.at(sums, stage.cluster[clean], running[clean])
+    np.add.at(sums, stage.cluster[rows], running[rows])
     return sums
 
 
-def scene_of_site(stage: Stage, site: Site) -> Scenes:
-    """The real operation, as a scene of one."""
+def scene_of_site(
+    stage: Stage, site: Site, rule: Rule | None = None, rng: np.random.Generator | None = None
+) -> Scenes:
+    """The real operation, as a scene of one; ``rule`` says whom it would have chosen elsewhere."""
     rows = np.concatenate([site.treated, site.controls])
     observed = stage.panel.observed[rows, :, 0]
     first = site.onset - site.windows.gap - site.windows.pre
@@ -360,4 +364,7 @@ def scene_of_site(stage: Stage, site: Site) -> Scenes:
     place = stage.labels.index(site.cluster)
     stop = site.onset + site.windows.post
     clean = np.asarray(stage.usable[:, first:stop].all(axis=1)) & ~stage.excluded
+    if rule is not None and rng is not None:
+        period = stage.panel.periods.labels[site.onset]
+        clean[stage.panel.positions(rule(stage.panel, period, rng))] = False
     return _assemble(stage, [_Cast(place, site.onset, site.treated, site.controls, clean)], {})

@@ -34,7 +34,7 @@ METHOD = "selection replay, adjusted for the past of the chosen areas"
 def counted(stage: Stage, assignment: Assignment, sites: Sequence[Site]) -> dict[str, Any]:
     """Counts behind the effect, treated cells grouped by the share treated."""
     controls = np.unique(np.concatenate([site.controls for site in sites]))
-    rows = assignment.rows("treated")
+    rows = np.concatenate([site.treated for site in sites])
     cells = []
     for site in sites:
         when = site.onset + np.array(site.windows.on)
