@@ -1,5 +1,25 @@
 """Inference that does not trust the estimator's own standard error."""
 
+from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.replay import Mimic, ReplayResult, Rule, Threshold, TopK, replay
+from hotspot_eval.inference.resampling import (
+    Randomization,
+    randomization_test,
+    simultaneous_band,
+    wild_bootstrap,
+)
 
-__all__ = ["Mimic", "ReplayResult", "Rule", "Threshold", "TopK", "replay"]
+__all__ = [
+    "Mimic",
+    "Randomization",
+    "ReplayResult",
+    "Rule",
+    "Threshold",
+    "TopK",
+    "cluster_robust",
+    "conley",
+    "randomization_test",
+    "replay",
+    "simultaneous_band",
+    "wild_bootstrap",
+]

@@ -1,0 +1,211 @@
+"""Difference-in-differences against its peers: time and peak memory, each run in its own process.
+
+Run ``python benchmarks/did.py`` (several minutes) or ``python benchmarks/did.py --quick``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+
+SEED = 20240601
+
+
+def world(n: int, t: int, cohorts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rare counts, 5 % treated, starts spread over the second half."""
+    rng = np.random.default_rng(SEED)
+    first = np.full(n, t)
+    treated = rng.choice(n, n // 20, replace=False)
+    first[treated] = t // 2 + rng.integers(0, cohorts, len(treated)) * max(t // 2 // cohorts, 1)
+    level = rng.gamma(2.0, 0.5, (n, 1)) * (1 + 0.3 * np.sin(np.arange(t)))
+    on = np.arange(t) >= first[:, None]
+    return rng.poisson(level * np.where(on, 0.8, 1.0)), first
+
+
+def ours(n: int, t: int, cohorts: int):
+    from hotspot_eval.design import Design
+    from hotspot_eval.panel import Panel
+    from hotspot_eval.periods import Periods
+
+    y, first = world(n, t, cohorts)
+    areas = tuple(f"E{i:08d}" for i in range(n))
+    panel = Panel(
+        areas=areas,
+        periods=Periods.span(0, t - 1, frequency="step"),
+        outcomes=("y",),
+        counts=y[:, :, None],
+        observed=np.ones((n, t, 1), dtype=bool),
+    )
+    starts = {areas[i]: int(first[i]) for i in np.flatnonzero(first < t)}
+    return panel, Design(treated=list(starts), start=starts)
+
+
+def long(n: int, t: int, cohorts: int) -> pd.DataFrame:
+    y, first = world(n, t, cohorts)
+    onset = np.repeat(np.where(first < t, first, 0), t)
+    period = np.tile(np.arange(t), n)
+    return pd.DataFrame(
+        {
+            "area": np.repeat(np.arange(n), t),
+            "period": period,
+            "y": y.ravel().astype(float),
+            "D": ((onset > 0) & (period >= onset)).astype(float),
+            "first": onset,
+        }
+    )
+
+
+def task(name: str, n: int, t: int, cohorts: int):
+    """The timed call, with its data made ready outside the clock."""
+    if name.startswith("ours"):
+        from hotspot_eval import did
+
+        panel, design = ours(n, t, cohorts)
+        calls = {
+            "ours ppml": lambda: did.poisson_did(panel, design).effect.estimate,
+            "ours linear": lambda: did.linear_did(panel, design).effect.estimate,
+            "ours imputation": lambda: (
+                did.imputation(panel, design, model="linear").effect.estimate
+            ),
+            "ours imputation poisson": lambda: did.imputation(panel, design).effect.estimate,
+            "ours group-time 999": lambda: _group_time(did, panel, design),
+        }
+        return calls[name]
+    frame = long(n, t, cohorts)
+    if name.startswith("pyfixest"):
+        import pyfixest as pf
+
+        fit = pf.fepois if "ppml" in name else pf.feols
+        return lambda: fit("y ~ D | area + period", frame, vcov={"CRV1": "area"}).coef()["D"]
+    if name == "diff-diff imputation":
+        import diff_diff
+
+        return lambda: (
+            diff_diff.ImputationDiD()
+            .fit(frame, outcome="y", unit="area", time="period", first_treat="first")
+            .overall_att
+        )
+    if name == "diff-diff group-time 999":
+        import diff_diff
+
+        return lambda: (
+            diff_diff.CallawaySantAnna(n_bootstrap=999, base_period="universal")
+            .fit(frame, outcome="y", unit="area", time="period", first_treat="first")
+            .overall_att
+        )
+    from moderndid import att_gt
+
+    return lambda: float(
+        np.nanmean(
+            att_gt(
+                frame,
+                yname="y",
+                tname="period",
+                idname="area",
+                gname="first",
+                biters=999,
+                boot=True,
+                est_method="reg",
+            ).att_gt
+        )
+    )
+
+
+def _group_time(did, panel, design) -> float:
+    result = did.group_time(panel, design, control="never")
+    result.bands("cells", rng=np.random.default_rng(1), draws=999)
+    return result.aggregate("simple").effect.estimate
+
+
+def child(name: str, n: int, t: int, cohorts: int, repeats: int) -> None:
+    warnings.simplefilter("ignore")
+    call = task(name, n, t, cohorts)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        value = call()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": min(seconds), "first": seconds[0], "mb": peak, "value": value}))
+
+
+def run(name: str, n: int, t: int, cohorts: int, repeats: int, limit: int) -> dict[str, float]:
+    arguments = [
+        sys.executable,
+        __file__,
+        "--child",
+        name,
+        str(n),
+        str(t),
+        str(cohorts),
+        str(repeats),
+    ]
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit, check=True)
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as stopped:
+        reason = (getattr(stopped, "stderr", "") or f"over {limit} s").strip().splitlines()[-1:]
+        print(f"  {name:26s} {n:>6} × {t:<4} did not finish: {''.join(reason)[:90]}")
+        return {"seconds": float("nan"), "mb": float("nan"), "value": float("nan")}
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    print(
+        f"  {name:26s} {n:>6} × {t:<4} {result['seconds']:8.3f} s (first {result['first']:.3f})  "
+        f"{result['mb']:7.0f} MB  estimate {result['value']:.10f}"
+    )
+    return result
+
+
+def contest(
+    title: str, own: str, peers: list[str], n: int, t: int, cohorts: int, limit: int
+) -> None:
+    print(f"\n{title}")
+    mine = run(own, n, t, cohorts, 3, limit)
+    for peer in peers:
+        theirs = run(peer, n, t, cohorts, 2 if n * t < 1_000_000 else 1, limit)
+        print(
+            f"    {peer} / ours: {theirs['seconds'] / mine['seconds']:.1f}× the time, "
+            f"{theirs['mb'] / mine['mb']:.1f}× the memory"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="a tenth of the areas")
+    parser.add_argument("--child", nargs=5)
+    parser.add_argument("--limit", type=int, default=600, help="seconds a peer may take")
+    options = parser.parse_args()
+    if options.child:
+        name, *numbers = options.child
+        child(name, *map(int, numbers))
+        return
+    big, limit = (3_500 if options.quick else 35_000), options.limit
+    contest("PPML, two-way, clustered", "ours ppml", ["pyfixest ppml"], big, 120, 6, limit)
+    contest("Linear, two-way, clustered", "ours linear", ["pyfixest linear"], big, 120, 6, limit)
+    imputed = 500 if options.quick else 5_000
+    contest(
+        "Imputation, linear", "ours imputation", ["diff-diff imputation"], imputed, 60, 6, limit
+    )
+    contest(
+        "Group-time with 999 multiplier draws",
+        "ours group-time 999",
+        ["diff-diff group-time 999", "moderndid group-time 999"],
+        big,
+        120,
+        6,
+        limit,
+    )
+    print("\nGrowth")
+    for n, t in ((2_000, 60), (4_000, 60), (8_000, 60), (4_000, 120), (4_000, 240)):
+        run("ours ppml", n, t, 6, 3, limit)
+        run("ours imputation poisson", n, t, 6, 3, limit)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Errors from influence values: coarser clusters, and correlation that fades with distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.results import Effect, Fit
+
+__all__ = ["Kernel", "cluster_robust", "conley"]
+
+Float = NDArray[np.float64]
+Kernel = Literal["bartlett", "uniform"]
+_FEW_TREATED = 10
+
+
+def cluster_robust(fit: Fit, cluster: Mapping[Any, object] | pd.Series) -> Effect:
+    """The fit's effect with an error clustered by any labels of areas.
+
+    Parameters
+    ----------
+    fit : Fit
+        From a two-way estimator or imputation; the error is about its first term.
+    cluster : mapping or Series
+        Area id → cluster.
+
+    Returns
+    -------
+    Effect
+        t with C − 1 degrees of freedom; NaN error, with the reason, when fewer than two clusters
+        hold treated areas.
+
+    Raises
+    ------
+    InputError
+        If areas of the fit have no cluster.
+
+    Notes
+    -----
+    V = C/(C − 1)·Σ_c(Σ_{i∈c}ψ_i)². With few treated clusters it is far too small (see
+    docs/coverage.md): prefer the estimator's own default, or :func:`randomization_test`.
+    """
+    table = {str(area): str(label) for area, label in dict(cluster).items()}
+    absent = [area for area in fit.areas if area not in table]
+    if absent:
+        raise InputError(
+            Problem(where="argument 'cluster'", what="has no entry for areas", examples=absent)
+        )
+    codes = np.unique([table[area] for area in fit.areas], return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    sums = np.bincount(codes, np.nan_to_num(fit.influence[:, 0]))
+    treated = len(np.unique(codes[_treated(fit)]))
+    error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
+    return _again(
+        fit, error, float(count - 1), f"cluster-robust by {count} clusters", treated, count
+    )
+
+
+def conley(
+    fit: Fit,
+    coordinates: pd.DataFrame,
+    *,
+    cutoff_m: float,
+    kernel: Kernel = "bartlett",
+) -> Effect:
+    """The fit's effect with an error that allows for correlation between areas near each other.
+
+    Parameters
+    ----------
+    fit : Fit
+    coordinates : DataFrame
+        Indexed by area id, two columns in metres (centroids in a projected system).
+    cutoff_m : float
+        Distance from which areas are taken to be independent.
+    kernel : {"bartlett", "uniform"}
+        Weight of a pair: 1 − distance/cutoff, or 1.
+
+    Returns
+    -------
+    Effect
+
+    Raises
+    ------
+    InputError
+        If areas have no coordinates or the cutoff is not positive.
+
+    Notes
+    -----
+    V = Σ_ij K(d_ij/cutoff)ψ_iψ_j with influence values summed over time, so any correlation over
+    time, within an area and between near ones, is allowed for. Treated areas that lie together
+    share a residual mean of 0, which hides part of what they have in common: with few treated areas
+    the error is too small.
+
+    References
+    ----------
+    Conley (1999), https://doi.org/10.1016/S0304-4076(98)00084-0
+    """
+    check_choice("kernel", kernel, get_args(Kernel))
+    if not cutoff_m > 0:
+        raise InputError(Problem(where="argument 'cutoff_m'", what="must be above 0"))
+    places = coordinates.set_axis([str(label) for label in coordinates.index], axis=0)
+    absent = [area for area in fit.areas if area not in places.index]
+    if absent:
+        raise InputError(
+            Problem(where="coordinates", what="have no row for areas", examples=absent)
+        )
+    xy = places.loc[list(fit.areas)].iloc[:, :2].to_numpy(dtype=np.float64)
+    psi = np.nan_to_num(fit.influence[:, 0])
+    pairs = cKDTree(xy).query_pairs(cutoff_m, output_type="ndarray")
+    weight = np.ones(len(pairs))
+    if kernel == "bartlett":
+        weight -= np.hypot(*(xy[pairs[:, 0]] - xy[pairs[:, 1]]).T) / cutoff_m
+    variance = float((psi**2).sum() + 2.0 * (weight * psi[pairs[:, 0]] * psi[pairs[:, 1]]).sum())
+    name = f"Conley, {kernel} kernel, {cutoff_m:g} m"
+    treated, n = int(_treated(fit).sum()), len(fit.areas)
+    error = float(np.sqrt(variance)) if variance > 0 else float("nan")
+    return _again(fit, error, float(n - 1), name, treated, n)
+
+
+def _treated(fit: Fit) -> NDArray[np.bool_]:
+    on: NDArray[np.bool_] = np.asarray((np.nan_to_num(fit.treatment) > 0).any(axis=1))
+    return on
+
+
+def _again(
+    fit: Fit, error: float, df: float, inference: str, treated: int, n_clusters: int
+) -> Effect:
+    effect = fit.effect
+    notes = [note for note in effect.notes if not note.startswith(("one treated", "only "))]
+    if np.isnan(effect.estimate):
+        return effect
+    if treated < 2:
+        error = df = float("nan")
+        notes.append("fewer than two treated clusters: no cluster-robust standard error")
+    elif treated < _FEW_TREATED:
+        notes.append(f"only {treated} treated clusters: the standard error is too small")
+    if np.isnan(error) and treated >= 2:
+        notes.append("the kernel gave a negative variance: choose a shorter cutoff")
+    return Effect.from_estimate(
+        effect.estimate,
+        error,
+        estimand=effect.estimand,
+        scale=effect.scale,
+        method=effect.method,
+        inference=inference,
+        df=df,
+        ci_level=effect.ci_level,
+        n_areas=effect.n_areas,
+        n_treated=effect.n_treated,
+        n_control=effect.n_control,
+        n_clusters=n_clusters,
+        n_periods=effect.n_periods,
+        treated_cells=effect.treated_cells,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,176 @@
+"""Randomisation, wild bootstrap, bands, clustered and Conley errors: size, power, edges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.did_worlds import area, panel_of, staggered
+
+from hotspot_eval.did import PoissonDid, event_study, linear_did, poisson_did
+from hotspot_eval.errors import InputError
+from hotspot_eval.inference.cluster import cluster_robust, conley
+from hotspot_eval.inference.resampling import (
+    randomization_test,
+    simultaneous_band,
+    wild_bootstrap,
+)
+
+TREATED = dict.fromkeys(range(6), 6)
+
+
+def world(effect: float = 0.0, n: int = 40, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    mean = np.full((n, 9), 8.0) * rng.gamma(5, 0.2, (n, 1))
+    mean[:6, 6:] *= np.exp(effect)
+    return rng.poisson(mean)
+
+
+def test_randomisation_finds_an_effect_and_says_how_small_p_can_be():
+    panel, design = panel_of(world(-0.6)), staggered(TREATED)
+    result = randomization_test(
+        panel, design, estimator=poisson_did, rng=np.random.default_rng(1), draws=199
+    )
+    assert result.effect.p_value <= 0.02
+    assert result.smallest_p == 1 / 200
+    assert result.effect.ci_low < result.effect.estimate < result.effect.ci_high < 0
+    assert len(np.unique(result.draws)) > 150
+
+
+def test_randomisation_has_its_size():
+    rejected = 0
+    for seed in range(60):
+        result = randomization_test(
+            panel_of(world(seed=seed)),
+            staggered(TREATED),
+            estimator=linear_did,
+            rng=np.random.default_rng(seed),
+            draws=99,
+        )
+        rejected += result.effect.p_value <= 0.05
+    assert rejected <= 8
+
+
+def test_randomisation_within_clusters_and_by_scheme():
+    cluster = np.arange(40) // 8
+    panel, design = panel_of(world(), cluster=cluster), staggered({0: 6, 1: 6, 8: 7})
+    seen = []
+
+    class Spy:
+        def __call__(self, panel, design):
+            return poisson_did(panel, design)
+
+        def many(self, panel, designs):
+            seen.extend(designs)
+            return poisson_did.many(panel, designs)
+
+    randomization_test(
+        panel, design, estimator=Spy(), rng=np.random.default_rng(0), draws=49, within="cluster"
+    )
+    places = np.array([cluster[panel.positions(d.treated)] for d in seen])
+    assert (places == [0, 0, 1]).all()
+    fixed = randomization_test(
+        panel,
+        design,
+        estimator=poisson_did,
+        rng=np.random.default_rng(0),
+        draws=49,
+        scheme=lambda rng: [area(i) for i in rng.choice(np.arange(20, 40), 3, replace=False)],
+    )
+    assert len(np.unique(fixed.draws)) > 30
+
+
+def test_a_scheme_that_changes_nothing_is_refused():
+    panel, design = panel_of(world()), staggered({0: 6, 1: 6})
+    with pytest.raises(InputError, match="changed nothing"):
+        randomization_test(
+            panel,
+            design,
+            estimator=linear_did,
+            rng=np.random.default_rng(0),
+            draws=19,
+            scheme=lambda rng: design.treated,
+        )
+    with pytest.raises(InputError, match="different areas for 2 treated"):
+        randomization_test(
+            panel,
+            design,
+            estimator=linear_did,
+            rng=np.random.default_rng(0),
+            draws=19,
+            scheme=lambda rng: [area(3), area(3)],
+        )
+
+
+def test_wild_bootstrap_agrees_with_cluster_robust_when_many_are_treated():
+    rng = np.random.default_rng(3)
+    y = rng.poisson(9, (200, 8))
+    design = staggered(dict.fromkeys(range(100), 4))
+    fit = PoissonDid(correction="CR2")(panel_of(y), design)
+    boot = wild_bootstrap(fit, rng=np.random.default_rng(0), draws=1999)
+    assert boot.p_value == pytest.approx(fit.effect.p_value, abs=0.05)
+    assert boot.ci_low == pytest.approx(fit.effect.ci_low, abs=0.15 * fit.effect.std_error)
+    again = wild_bootstrap(fit, rng=np.random.default_rng(0), draws=1999)
+    assert again.p_value == boot.p_value
+
+
+def test_wild_bootstrap_says_when_too_few_are_treated():
+    fit = PoissonDid(correction="CR2")(panel_of(world()), staggered(TREATED))
+    assert "over-rejects" in wild_bootstrap(fit, rng=np.random.default_rng(0)).notes[-1]
+    lone = PoissonDid(correction="CR2")(panel_of(world()), staggered({0: 6}))
+    effect = wild_bootstrap(lone, rng=np.random.default_rng(0))
+    assert math.isnan(effect.std_error) and "fewer than two" in effect.notes[-1]
+
+
+def test_cluster_robust_by_area_is_the_engine_up_to_its_factor():
+    fit = PoissonDid(correction="CR2")(panel_of(world()), staggered(TREATED))
+    again = cluster_robust(fit, {a: a for a in fit.areas})
+    n = len(fit.areas)
+    assert again.std_error == pytest.approx(fit.effect.std_error * math.sqrt(n / (n - 1)))
+    one = cluster_robust(fit, {a: "all" if i < 10 else a for i, a in enumerate(fit.areas)})
+    assert math.isnan(one.std_error) and "fewer than two treated" in one.notes[-1]
+    with pytest.raises(InputError, match="no entry for areas"):
+        cluster_robust(fit, {area(0): "x"})
+
+
+def test_conley_limits():
+    fit = linear_did(panel_of(world()), staggered(TREATED))
+    line = pd.DataFrame({"x": np.arange(40) * 100.0, "y": 0.0}, index=[area(i) for i in range(40)])
+    alone = conley(fit, line, cutoff_m=50.0)
+    assert alone.std_error == pytest.approx(np.sqrt((fit.influence**2).sum()), rel=1e-12)
+    pairs = conley(fit, line, cutoff_m=200.0)
+    psi = fit.influence[:, 0]
+    expected = (psi**2).sum() + (psi[1:] * psi[:-1]).sum()
+    assert pairs.std_error == pytest.approx(math.sqrt(expected), rel=1e-12)
+    with pytest.raises(InputError, match="above 0"):
+        conley(fit, line, cutoff_m=0)
+    with pytest.raises(InputError, match="have no row for areas"):
+        conley(fit, line.iloc[1:], cutoff_m=100)
+
+
+def test_simultaneous_bands_are_wider_and_hold():
+    study = event_study(panel_of(world()), staggered(TREATED), model="linear").event_study()
+    bands = simultaneous_band(study, rng=np.random.default_rng(0)).set_index("label")
+    shown = bands.dropna()
+    assert len(shown) == len(study) - 1
+    assert (shown["simultaneous_low"] < shown["pointwise_low"]).all()
+    assert 2.2 < shown["critical_value"].iloc[0] < 4.0
+
+
+def test_refusals():
+    panel, design = panel_of(world()), staggered(TREATED)
+    fit = linear_did(panel, design)
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="19 or more"):
+        randomization_test(panel, design, estimator=linear_did, rng=rng, draws=5)
+    with pytest.raises(InputError, match="no cluster labels"):
+        randomization_test(panel, design, estimator=linear_did, rng=rng, within="cluster")
+    with pytest.raises(InputError, match="too few to redraw"):
+        small = panel_of(world()[:7])
+        randomization_test(small, design, estimator=linear_did, rng=rng)
+    with pytest.raises(InputError, match="99 or more"):
+        wild_bootstrap(fit, rng=rng, draws=10)
+    with pytest.raises(InputError, match="999 or more"):
+        simultaneous_band(fit.effects, rng=rng, draws=10)
