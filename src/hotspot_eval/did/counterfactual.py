@@ -53,7 +53,7 @@ class Counterfactual:
     scale: Float
     tilde: Float
     shape: Float
-    level: Float
+    level: Float | None
     ledger: Ledger
 
 
@@ -133,7 +133,7 @@ def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfac
         scale=scale,
         tilde=tilde,
         shape=fitted.shape * np.exp(effect[lead]) if model == "poisson" else fitted.shape,
-        level=np.where(np.isnan(shown), np.nan, expected if model == "poisson" else 1.0),
+        level=expected if model == "poisson" else None,
         ledger=_ledger(sample, on, imputed),
     )
 

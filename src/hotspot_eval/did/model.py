@@ -141,7 +141,7 @@ def regress(
             bread=robust.bread,
             scores=scores,
             residual=sample.y - fitted,
-            level=fitted if model == "poisson" else np.where(np.isnan(fitted), np.nan, 1.0),
+            level=fitted if model == "poisson" else None,
             scale=scale,
         )
     return Regression(

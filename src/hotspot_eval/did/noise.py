@@ -59,7 +59,7 @@ def learn(
     bread: Float,
     scores: Float,
     residual: Float,
-    level: Float,
+    level: Float | None,
     scale: Float,
 ) -> Learnt:
     """Own noise and shared shocks behind P coefficients.
@@ -73,13 +73,19 @@ def learn(
     bread : ndarray, shape (P, P)
         Turns scores into coefficients.
     scores : ndarray, shape (n, P)
-    residual, level : ndarray, shape (n, T)
-        NaN where not used; what a unit shock does to each cell.
+    residual : ndarray, shape (n, T)
+        NaN where not used.
+    level : ndarray, shape (n, T), optional
+        What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
         Level of each area.
     """
     untreated = ~sample.treated
-    apart = np.nan_to_num(residual)[untreated]
+    apart = residual[untreated]
+    absent = np.isnan(apart)
+    gaps = bool(absent.any())
+    if gaps:
+        apart[absent] = 0.0
     count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
     number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
@@ -94,9 +100,10 @@ def learn(
     own = bread @ (meat + np.einsum("g,gpq->pq", size, blocks)) @ bread
     if sample.cluster is None:
         return Learnt(own=own, n_own=m, shared=None, n_shared=0)
-    kernel, n_shared = shock_kernel(
-        apart, np.nan_to_num(level)[untreated], sample.cluster[untreated]
-    )
+    reach = np.ones(apart.shape) if level is None else level[untreated]
+    if gaps:
+        reach = np.where(absent, 0.0, reach)
+    kernel, n_shared = shock_kernel(apart, reach, sample.cluster[untreated])
     cells = np.zeros((int(sample.cluster.max()) + 1, count))
     np.add.at(cells, (sample.cluster, group), scale)
     shared = shared_covariance(
