@@ -58,8 +58,8 @@ __version__ = "0.1.0"
 replay = partial(_replay, estimator=poisson_did)
 
 __all__ = [
-    "Break",
     "CALENDAR",
+    "Break",
     "Check",
     "Counts",
     "Design",

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger
+from hotspot_eval.panel import tables
 from hotspot_eval.panel.grid import Absent, Grid, grid_of_counts
 from hotspot_eval.panel.incidents import grid_of_incidents
 from hotspot_eval.panel.rows import Attribute, area_ids
 from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
 __all__ = ["Panel"]
-
-NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -368,23 +367,15 @@ class Panel:
 
     def totals(self) -> pd.DataFrame:
         """One row an area: its id and the observed events of each outcome over all periods."""
-        events = np.where(self.observed, self.counts, 0).sum(axis=1)
-        frame = pd.DataFrame(events, columns=list(self.outcomes))
-        frame.insert(0, "area", list(self.areas))
-        return frame
+        return tables.totals(self.areas, self.outcomes, self.counts)
 
     def summary(self) -> pd.DataFrame:
         """One row an outcome: events, events per area and period, share of zeros, cells missing."""
-        rows = []
-        for k, name in enumerate(self.outcomes):
-            values = self.counts[:, :, k][self.observed[:, :, k]]
-            mean, zeros = (values.mean(), (values == 0).mean()) if len(values) else (NAN, NAN)
-            missing = int((~self.observed[:, :, k]).sum())
-            rows.append((name, len(values), values.sum(), mean, zeros, missing))
-        return pd.DataFrame(
-            rows,
-            columns=["outcome", "cells", "events", "per_cell", "zero_share", "cells_missing"],
-        )
+        return tables.summary(self.outcomes, self.counts, self.observed)
+
+    def coverage(self) -> pd.DataFrame:
+        """One row a year: its periods, those without any count, and single cells missing."""
+        return tables.coverage(self.periods, self.observed)
 
     def __repr__(self) -> str:
         n, t, _ = self.shape

@@ -186,6 +186,7 @@ def _breaks(inputs: Inputs) -> list[Problem]:
         Design(treated=panel.areas[:-1], start=days),
         source=inputs.source(),
         force=params.counts.force,
+        level=params.areas.level,
         acknowledged=inputs.acknowledged_breaks(),
     )
     return []

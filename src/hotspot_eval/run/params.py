@@ -61,10 +61,11 @@ class CountsSource(_Strict):
 
 
 class AreasSource(_Strict):
-    """Boundaries: any format and CRS that ``read_areas`` takes."""
+    """Boundaries: any format and CRS that ``read_areas`` takes; ``level`` is what they are."""
 
     path: Relative
     id_column: str
+    level: Literal["borough", "ward", "lsoa", "point"] | None = None
     cluster_column: str | None = None
     name_column: str | None = None
     layer: str | None = None

@@ -248,6 +248,7 @@ class Site:
             self.design(),
             source=self.inputs.source(),
             force=counts.force,
+            level=self.params.areas.level,
             acknowledged=self.inputs.acknowledged_breaks(),
         )
 
