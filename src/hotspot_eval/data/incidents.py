@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hotspot_eval.data.engine import Engine
+from hotspot_eval.data.outcomes import OutcomeTypes
 from hotspot_eval.data.tally import AbsentTypes, Partial, Where, tally
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
@@ -46,6 +47,10 @@ class Incidents:
         The types kept; None for all.
     source : {"police_uk", "internal"}
         Which outcome definitions apply.
+    flags : tuple of str
+        Names of the flags that the counts are told apart by.
+    spells : tuple of (first day, first day after)
+        Spells that no force covers.
     load_files, load_points, load_rows : callable
         Read again from the files what is asked for.
 
@@ -64,6 +69,8 @@ class Incidents:
     cells: str = "all_cells"
     crime_types: tuple[str, ...] | None = None
     source: Literal["police_uk", "internal"] = "police_uk"
+    flags: tuple[str, ...] = ()
+    spells: tuple[tuple[np.datetime64, np.datetime64], ...] = ()
     load_files: Callable[[], pd.DataFrame]
     load_points: Callable[[], None]
     load_rows: Callable[[], pd.DataFrame]
@@ -90,23 +97,24 @@ class Incidents:
         rows = self.coverage[self.coverage["status"] == "missing"]
         return rows[["force", "month"]].reset_index(drop=True)
 
+    def place_points(self) -> None:
+        """Count by snap point too, if that has not been done."""
+        self.load_points()
+
     def gaps(self, partial: Partial = "keep") -> pd.DataFrame:
         """Spells that a force did not deliver (or in part): force, start, end (first day after)."""
         bad = ("missing",) if partial == "keep" else ("missing", "partial")
         rows = self.coverage[self.coverage["status"].isin(bad)]
         months = rows["month"].to_numpy().astype("datetime64[M]")
-        return pd.DataFrame(
-            {
-                "force": rows["force"].to_numpy(),
-                "start": months.astype("datetime64[D]"),
-                "end": (months + 1).astype("datetime64[D]"),
-            }
-        )
+        spells = [(f, *spell) for f in sorted(set(self.coverage["force"])) for spell in self.spells]
+        begins, ends = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
+        listed = [*zip(rows["force"], begins, ends, strict=True), *spells]
+        return pd.DataFrame(listed, columns=["force", "start", "end"])
 
     def panel(
         self,
         *,
-        outcomes: Sequence[str] | Mapping[str, Sequence[str]],
+        outcomes: Sequence[str] | Mapping[str, Sequence[str] | OutcomeTypes],
         areas: Any = None,
         where: Where | None = None,
         frequency: Frequency = "month",
@@ -122,7 +130,8 @@ class Incidents:
         Parameters
         ----------
         outcomes : sequence of str, or mapping
-            Names from the package's outcome definitions, or name → the crime types it adds up.
+            Names from the package's outcome definitions, or name → the crime types it adds up (an
+            ``OutcomeTypes`` where records must be flagged).
         areas : optional
             Every area of the study: ids (LSOA codes as recorded), a frame of polygons with a
             projection (index or first text column is the id), or ``lsoa_components(overlap)`` to

@@ -4,10 +4,10 @@ from hotspot_eval.data.outcomes.definitions import (
     OutcomeDefinition,
     OutcomeSource,
     OutcomeTypes,
-    crime_types_of,
     outcome_definition,
     outcome_definitions,
     outcome_names,
+    outcome_rules,
     read_outcome_definitions,
 )
 
@@ -15,9 +15,9 @@ __all__ = [
     "OutcomeDefinition",
     "OutcomeSource",
     "OutcomeTypes",
-    "crime_types_of",
     "outcome_definition",
     "outcome_definitions",
     "outcome_names",
+    "outcome_rules",
     "read_outcome_definitions",
 ]

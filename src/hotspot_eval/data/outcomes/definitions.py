@@ -21,10 +21,10 @@ __all__ = [
     "OutcomeDefinition",
     "OutcomeSource",
     "OutcomeTypes",
-    "crime_types_of",
     "outcome_definition",
     "outcome_definitions",
     "outcome_names",
+    "outcome_rules",
     "read_outcome_definitions",
 ]
 
@@ -240,15 +240,16 @@ def outcome_definitions() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def crime_types_of(
-    outcomes: Sequence[str] | Mapping[str, Sequence[str]], *, source: OutcomeSource
-) -> dict[str, tuple[str, ...]]:
-    """Outcome → the crime types it adds up.
+def outcome_rules(
+    outcomes: Sequence[str] | Mapping[str, Sequence[str] | OutcomeTypes], *, source: OutcomeSource
+) -> dict[str, OutcomeTypes]:
+    """Outcome → the crime types it adds up and the flags it asks for.
 
     Parameters
     ----------
     outcomes : sequence of str, or mapping
-        Names of the package's definitions, or name → crime types of the user's own.
+        Names of the package's definitions, or name → crime types (or ``OutcomeTypes``) of the
+        user's own.
 
     Raises
     ------
@@ -257,32 +258,34 @@ def crime_types_of(
 
     Examples
     --------
-    >>> crime_types_of(["robbery"], source="police_uk")
-    {'robbery': ('Robbery',)}
+    >>> outcome_rules(["robbery"], source="police_uk")["robbery"].crime_types
+    ('Robbery',)
     """
-    if isinstance(outcomes, Mapping):
-        chosen = {
-            str(name): (types,) if isinstance(types, str) else tuple(types)
-            for name, types in outcomes.items()
-        }
-        empty = [name for name, types in chosen.items() if not types]
-        if empty:
-            raise InputError(
-                Problem(where="argument 'outcomes'", what="name no crime type", examples=empty)
-            )
-    else:
-        chosen = {}
-        problems: list[Problem] = []
-        for name in [outcomes] if isinstance(outcomes, str) else outcomes:
-            try:
-                chosen[name] = outcome_definition(name).crime_types(source)
-            except InputError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise InputError(*problems)
-    if not chosen:
-        raise InputError(Problem(where="argument 'outcomes'", what="names no outcome"))
+    chosen: dict[str, OutcomeTypes] = {}
+    problems: list[Problem] = []
+    listed = [outcomes] if isinstance(outcomes, str) else outcomes
+    for name in listed:
+        try:
+            if isinstance(outcomes, Mapping):
+                chosen[str(name)] = _own_rule(outcomes[name])
+            else:
+                one = outcome_definition(name)
+                chosen[name] = OutcomeTypes(
+                    crime_types=one.crime_types(source), flags=one.flags(source)
+                )
+        except InputError as error:
+            problems.extend(error.problems)
+    if not chosen and not problems:
+        problems.append(Problem(where="argument 'outcomes'", what="names no outcome"))
+    if problems:
+        raise InputError(*problems)
     return chosen
+
+
+def _own_rule(types: Sequence[str] | OutcomeTypes) -> OutcomeTypes:
+    if isinstance(types, OutcomeTypes):
+        return types
+    return OutcomeTypes(crime_types=(types,) if isinstance(types, str) else tuple(types))
 
 
 @cache

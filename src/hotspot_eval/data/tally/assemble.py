@@ -1,56 +1,34 @@
-"""From counts by cell to a panel: which area, which period, which outcome, what is missing."""
+"""From counts by cell to a panel: which period, which outcome, what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.data.geography import (
-    LsoaComponents,
-    areas_of_points,
-    is_new_in_2021,
-    polygon_ids,
-)
-from hotspot_eval.data.outcomes import crime_types_of
+from hotspot_eval.data.outcomes import OutcomeTypes, outcome_rules
+from hotspot_eval.data.tally.places import Units, Where, count_cells, settle_where, study_units
+from hotspot_eval.data.tally.recorded import Partial, Recorded
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.periods import Frequency, PeriodLike, Periods, interval_days
 
-if TYPE_CHECKING:
-    from hotspot_eval.data.incidents import Incidents
+__all__ = ["AbsentTypes", "tally"]
 
-__all__ = ["AbsentTypes", "Partial", "Where", "tally"]
-
-Where = Literal["code", "point"]
-Partial = Literal["keep", "missing"]
 AbsentTypes = Literal["refuse", "zero"]
 
 # Forces with a smaller share of an area's records are visitors: their gaps do not blank the area.
 _SERVES = 0.05
-# Polygons are taken for the records' own areas when they know this share of the codes.
-_KNOWN = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Units:
-    """Ids of the areas, sorted, and which of them each code belongs to."""
-
-    ids: tuple[str, ...]
-    codes: pd.DataFrame
-    shapes: gpd.GeoDataFrame | None = None
 
 
 def tally(
-    incidents: Incidents,
+    incidents: Recorded,
     *,
-    outcomes: Sequence[str] | Mapping[str, Sequence[str]],
+    outcomes: Sequence[str] | Mapping[str, Sequence[str] | OutcomeTypes],
     areas: Any,
     where: Where | None,
     frequency: Frequency,
@@ -64,14 +42,16 @@ def tally(
     """See :meth:`hotspot_eval.data.incidents.Incidents.panel`."""
     check_choice("partial", partial, get_args(Partial))
     check_choice("absent_types", absent_types, get_args(AbsentTypes))
-    kinds = crime_types_of(outcomes, source=incidents.source)
+    rules = outcome_rules(outcomes, source=incidents.source)
+    kinds = {name: rule.crime_types for name, rule in rules.items()}
     _refuse_types(kinds, incidents)
+    bits = {name: _bits(name, rule, incidents.flags) for name, rule in rules.items()}
     periods = _periods(incidents, frequency, start, end)
-    units = _units(incidents, areas)
-    where = _where(incidents, units, where)
-    _count(incidents, units, where, _days(incidents, periods))
+    units = study_units(incidents, areas)
+    where = settle_where(incidents, units, where)
+    count_cells(incidents, units, where, _days(incidents, periods))
     recorded = _recorded(incidents, kinds, absent_types)
-    counts, ledger = _arrays(incidents, units, periods, kinds, where)
+    counts, ledger = _arrays(incidents, units, periods, _kind_table(kinds, bits), where)
     shares = _shares(incidents, len(units.ids), list(recorded.index))
     delivered = _delivered(incidents, shares, list(recorded.index), periods, partial)
     observed = delivered[:, :, None] & recorded.to_numpy()[shares.argmax(axis=1)][:, None, :]
@@ -102,7 +82,31 @@ def tally(
     )
 
 
-def _refuse_types(kinds: Mapping[str, Sequence[str]], incidents: Incidents) -> None:
+def _bits(name: str, rule: OutcomeTypes, flags: tuple[str, ...]) -> int:
+    """What must be set in a record's flags: two bits a flag, one for yes and one for no."""
+    unknown = [flag for flag in rule.flags if flag not in flags]
+    if unknown:
+        raise InputError(
+            Problem(
+                where=f"outcome '{name}'",
+                what="asks for flags that the records do not carry",
+                examples=unknown,
+                advice="Name their columns with flags= on reading (a column of that name).",
+            )
+        )
+    return sum((1 if told else 2) << 2 * flags.index(flag) for flag, told in rule.flags.items())
+
+
+def _kind_table(kinds: Mapping[str, Sequence[str]], bits: Mapping[str, int]) -> pd.DataFrame:
+    rows = [
+        (crime_type, k, bits[name])
+        for k, (name, types) in enumerate(kinds.items())
+        for crime_type in dict.fromkeys(types)
+    ]
+    return pd.DataFrame(rows, columns=["crime_type", "k", "need"])
+
+
+def _refuse_types(kinds: Mapping[str, Sequence[str]], incidents: Recorded) -> None:
     if incidents.crime_types is None:
         return
     lost = sorted({t for types in kinds.values() for t in types} - set(incidents.crime_types))
@@ -118,7 +122,7 @@ def _refuse_types(kinds: Mapping[str, Sequence[str]], incidents: Incidents) -> N
 
 
 def _periods(
-    incidents: Incidents, frequency: Frequency, start: PeriodLike | None, end: PeriodLike | None
+    incidents: Recorded, frequency: Frequency, start: PeriodLike | None, end: PeriodLike | None
 ) -> Periods:
     check_choice("frequency", frequency, ("week", "four_week", "month", "year"))
     if incidents.resolution == "month" and frequency in ("week", "four_week"):
@@ -138,7 +142,7 @@ def _periods(
     return periods
 
 
-def _days(incidents: Incidents, periods: Periods) -> pd.DataFrame:
+def _days(incidents: Recorded, periods: Periods) -> pd.DataFrame:
     """Each month (or day) that occurs and the position of its period, −1 outside."""
     labels = incidents.engine.ask("SELECT DISTINCT month FROM kept ORDER BY month")["month"]
     days = labels.to_numpy().astype("datetime64[D]")
@@ -147,123 +151,8 @@ def _days(incidents: Incidents, periods: Periods) -> pd.DataFrame:
     return pd.DataFrame({"month": labels, "p": place})
 
 
-def _units(incidents: Incidents, areas: Any) -> _Units:
-    if isinstance(areas, LsoaComponents):
-        table = pd.DataFrame({"code": list(areas.unit_of), "id": list(areas.unit_of.values())})
-        return _of_table(table, areas.units)
-    if isinstance(areas, gpd.GeoDataFrame):
-        ids = polygon_ids(areas)
-        order = np.argsort(np.array(ids, dtype=object))
-        names = tuple(ids[k] for k in order)
-        table = pd.DataFrame({"code": list(names), "id": list(names)})
-        whole = _of_table(table, names)
-        return _Units(ids=whole.ids, codes=whole.codes, shapes=areas.iloc[order])
-    recorded = incidents.engine.ask(
-        f"SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL"
-    )["code"]
-    _refuse_code_switch(incidents, recorded)
-    if areas is None:
-        codes = recorded.tolist()
-        where, what = "records", "none has an area code"
-    else:
-        codes = area_ids([areas] if isinstance(areas, str) else areas)
-        where, what = "argument 'areas'", "names no area"
-    if not codes:
-        raise InputError(Problem(where=where, what=what, advice="Pass areas= as polygons."))
-    names = tuple(sorted({code.strip() for code in codes}))
-    return _of_table(pd.DataFrame({"code": codes, "id": [c.strip() for c in codes]}), names)
-
-
-def _of_table(table: pd.DataFrame, ids: tuple[str, ...]) -> _Units:
-    place = {label: k for k, label in enumerate(ids)}
-    codes = pd.DataFrame({"code": table["code"], "u": table["id"].map(place).astype("int64")})
-    return _Units(ids=ids, codes=codes.drop_duplicates())
-
-
-def _refuse_code_switch(incidents: Incidents, codes: pd.Series) -> None:
-    """LSOA codes that begin with the 2021 census in some months only would fake falls and rises."""
-    new = codes[codes.map(is_new_in_2021)]
-    if new.empty:
-        return
-    months = incidents.engine.ask(
-        f"""SELECT month, bool_or(code IN (SELECT code FROM new)) AS has
-        FROM {incidents.cells} GROUP BY month ORDER BY month""",
-        new=pd.DataFrame({"code": new}),
-    )
-    if not months["has"].all():
-        raise InputError(
-            Problem(
-                where="argument 'areas'",
-                what="the records change from LSOA 2011 to LSOA 2021 codes; months with new codes",
-                examples=months.loc[months["has"], "month"].tolist(),
-                advice="Pass areas=lsoa_components(overlap), which joins the two vintages.",
-            )
-        )
-
-
-def _where(incidents: Incidents, units: _Units, where: Where | None) -> Where:
-    """By code for polygons whose ids the records carry, by point for others."""
-    if where is not None:
-        check_choice("where", where, get_args(Where))
-        if where == "point" and units.shapes is None:
-            raise InputError(
-                Problem(
-                    where="argument 'where'",
-                    what="'point' needs polygons",
-                    advice="Pass areas= as a GeoDataFrame.",
-                )
-            )
-        return where
-    if units.shapes is None:
-        return "code"
-    known = incidents.engine.ask(
-        f"""SELECT coalesce(avg((code IN (SELECT code FROM codes))::INT), 0) AS share
-        FROM (SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL)""",
-        codes=units.codes,
-    )
-    return "code" if known["share"].iloc[0] >= _KNOWN else "point"
-
-
-def _count(incidents: Incidents, units: _Units, where: Where, days: pd.DataFrame) -> None:
-    """Make the table ``tallied``: records by force, type, period and unit (NULL where outside)."""
-    engine = incidents.engine
-    joins, place, nowhere = "LEFT JOIN codes USING (code)", "codes.u", "code IS NULL"
-    cells, extra = incidents.cells, {"codes": units.codes, "days": days}
-    if units.shapes is not None:
-        incidents.load_points()
-        cells = "all_points"
-        extra["spots"] = _spots(incidents, units.shapes)
-        spots = "LEFT JOIN spots USING (longitude, latitude)"
-        if where == "point":
-            joins, place, nowhere = spots, "spots.u", "longitude IS NULL"
-        else:
-            joins, place = f"{joins} {spots}", "coalesce(codes.u, spots.u)"
-            nowhere = "code IS NULL AND longitude IS NULL"
-    only = "true"
-    if incidents.crime_types is not None:
-        extra["types"] = pd.DataFrame({"crime_type": list(incidents.crime_types)})
-        only = "crime_type IN (SELECT crime_type FROM types)"
-    engine.run(
-        f"""CREATE OR REPLACE TABLE tallied AS
-        SELECT force, crime_type, p, {place} AS u, {nowhere} AS nowhere, n
-        FROM {cells} JOIN days USING (month) {joins} WHERE {only}""",
-        **extra,
-    )
-
-
-def _spots(incidents: Incidents, shapes: gpd.GeoDataFrame) -> pd.DataFrame:
-    spots = incidents.engine.ask(
-        "SELECT DISTINCT longitude, latitude FROM all_points WHERE longitude IS NOT NULL "
-        "ORDER BY ALL"
-    )
-    spots["u"] = areas_of_points(
-        spots["longitude"].to_numpy(), spots["latitude"].to_numpy(), shapes
-    )
-    return spots[spots["u"] >= 0]
-
-
 def _recorded(
-    incidents: Incidents, kinds: Mapping[str, Sequence[str]], absent_types: AbsentTypes
+    incidents: Recorded, kinds: Mapping[str, Sequence[str]], absent_types: AbsentTypes
 ) -> pd.DataFrame:
     """Whether a force's files hold any crime type of an outcome: forces × outcomes."""
     found = incidents.engine.ask("SELECT DISTINCT force, crime_type FROM tallied")
@@ -293,31 +182,34 @@ def _recorded(
 
 
 def _arrays(
-    incidents: Incidents,
-    units: _Units,
+    incidents: Recorded,
+    units: Units,
     periods: Periods,
-    kinds: Mapping[str, Sequence[str]],
+    kinds: pd.DataFrame,
     where: Where,
 ) -> tuple[NDArray[np.int64], Ledger]:
-    pairs = [(t, k) for k, types in enumerate(kinds.values()) for t in dict.fromkeys(types)]
-    table = pd.DataFrame(pairs, columns=["crime_type", "k"])
     found = incidents.engine.ask(
         """SELECT u, p, k, sum(n)::BIGINT AS n FROM tallied JOIN kinds USING (crime_type)
-        WHERE u IS NOT NULL AND p >= 0 GROUP BY ALL""",
-        kinds=table,
+        WHERE u IS NOT NULL AND p >= 0 AND (flags & need) = need GROUP BY ALL""",
+        kinds=kinds,
     )
-    counts = np.zeros((len(units.ids), len(periods), len(kinds)), dtype=np.int64)
+    counts = np.zeros((len(units.ids), len(periods), kinds["k"].max() + 1), dtype=np.int64)
     place = (found["u"].to_numpy(np.intp), found["p"].to_numpy(np.intp))
     counts[(*place, found["k"].to_numpy(np.intp))] = found["n"].to_numpy(np.int64)
+    unwanted = "needs IS NULL"
+    if kinds["need"].any():
+        unwanted += " OR len(list_filter(needs, need -> (flags & need) = need)) = 0"
     fate = incidents.engine.ask(
-        """SELECT CASE WHEN crime_type NOT IN (SELECT crime_type FROM kinds) THEN 'type'
+        f"""WITH needs AS (SELECT crime_type, list(need) AS needs FROM kinds GROUP BY crime_type)
+        SELECT CASE WHEN {unwanted} THEN 'type'
         WHEN p < 0 THEN 'time' WHEN u IS NOT NULL THEN 'in' WHEN nowhere THEN 'nowhere'
-        ELSE 'outside' END AS fate, sum(n)::BIGINT AS n FROM tallied GROUP BY 1""",
-        kinds=table,
+        ELSE 'outside' END AS fate, sum(n)::BIGINT AS n
+        FROM tallied LEFT JOIN needs USING (crime_type) GROUP BY 1""",
+        kinds=kinds,
     ).set_index("fate")["n"]
     missing = "no LSOA code" if where == "code" else "no coordinates"
     reasons = {
-        "type": "crime type of no outcome",
+        "type": "type or flags of no outcome",
         "time": "before the start or after the end",
         "nowhere": f"not located ({missing})",
         "outside": "area outside the study",
@@ -333,7 +225,7 @@ def _arrays(
     return counts, ledger
 
 
-def _shares(incidents: Incidents, units: int, forces: list[str]) -> NDArray[np.float64]:
+def _shares(incidents: Recorded, units: int, forces: list[str]) -> NDArray[np.float64]:
     """Share of each unit's records by force, shape (N, F); equal where a unit has no record."""
     found = incidents.engine.ask(
         "SELECT u, force, sum(n)::BIGINT AS n FROM tallied WHERE u IS NOT NULL GROUP BY ALL"
@@ -347,7 +239,7 @@ def _shares(incidents: Incidents, units: int, forces: list[str]) -> NDArray[np.f
 
 
 def _delivered(
-    incidents: Incidents,
+    incidents: Recorded,
     shares: NDArray[np.float64],
     forces: list[str],
     periods: Periods,
