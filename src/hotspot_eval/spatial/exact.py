@@ -70,7 +70,8 @@ def neighbour_sum_tail(
     taken out by G_j(s) = [N·F_j(s) − j·G_{j−1}(s − own)]/(N − j). Where that difference would lose
     digits (an area that is itself the outlier) the product is formed again without the own area.
     The relative error of every tail is below 1e-9, however small the tail is. The work is linear in
-    T and in N·neighbours; it grows with the number of distinct counts times the largest sum.
+    T; within a period it grows with the number of distinct counts, the square of the largest number
+    of neighbours and the largest sum, hardly with N.
 
     Examples
     --------

@@ -107,36 +107,36 @@ def near_repeat(
     days = _days(incidents[date], date)
     points = _points(incidents, x, y)
     pairs, band = _pairs(points, space)
-    bins = len(time) - 1
-    cells = (len(space) - 1) * bins
-    observed = _cross(days, pairs, band, time, bins, cells)
-    draws = np.array(
-        [
-            _cross(rng.permutation(days), pairs, band, time, bins, cells)
-            for _ in range(permutations)
-        ],
-        dtype=np.float64,
+
+    def count(order: Ints) -> Any:
+        return _cross(order, pairs, band, time, len(space) - 1)
+
+    draws = np.array([count(rng.permutation(days)) for _ in range(permutations)], dtype=np.float64)
+    return NearRepeat(
+        table=_table(space, time, count(days), draws),
+        n_incidents=len(points),
+        n_pairs=len(pairs),
+        permutations=permutations,
     )
+
+
+def _table(
+    space: NDArray[np.float64], time: NDArray[np.float64], pairs: Ints, draws: NDArray[np.float64]
+) -> pd.DataFrame:
+    """One row a cell, distance first: observed pairs against the shuffled ones."""
     expected = draws.mean(axis=0)
-    ratio = np.where(expected > 0, observed / np.where(expected > 0, expected, 1.0), np.nan)
-    p_value = p_values_from_draws(observed.astype(np.float64), draws, alternative="greater")
-    table = pd.DataFrame(
+    bins = len(time) - 1
+    return pd.DataFrame(
         {
             "distance_from_m": np.repeat(space[:-1], bins),
             "distance_below_m": np.repeat(space[1:], bins),
             "days_from": np.tile(time[:-1], len(space) - 1),
             "days_below": np.tile(time[1:], len(space) - 1),
-            "pairs": observed,
+            "pairs": pairs,
             "expected": expected,
-            "ratio": ratio,
-            "p_value": p_value,
+            "ratio": np.where(expected > 0, pairs / np.where(expected > 0, expected, 1.0), np.nan),
+            "p_value": p_values_from_draws(pairs.astype(np.float64), draws, alternative="greater"),
         }
-    )
-    return NearRepeat(
-        table=table,
-        n_incidents=len(points),
-        n_pairs=len(pairs),
-        permutations=permutations,
     )
 
 
@@ -224,8 +224,9 @@ def _pairs(points: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[Int
 
 
 @compiled
-def _cross(days: Ints, pairs: Ints, band: Ints, edges: Any, bins: int, cells: int) -> Any:
-    counted = np.zeros(cells, dtype=np.int64)
+def _cross(days: Ints, pairs: Ints, band: Ints, edges: Any, bands: int) -> Any:
+    bins = len(edges) - 1
+    counted = np.zeros(bands * bins, dtype=np.int64)
     for p in range(len(pairs)):
         apart = abs(days[pairs[p, 0]] - days[pairs[p, 1]])
         for b in range(bins):

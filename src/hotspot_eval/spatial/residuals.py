@@ -20,7 +20,7 @@ from hotspot_eval.significance import (
     adjust_p_values,
     p_values_from_draws,
 )
-from hotspot_eval.spatial.aligned import Links, read_graph
+from hotspot_eval.spatial.aligned import read_graph
 from hotspot_eval.spatial.permuted import positive, quadratic, shuffle_rows
 
 __all__ = [
@@ -181,44 +181,44 @@ def residual_moran(
     residual from the first treated period on less that before it, area by area: it shows shocks
     that set in with the treatment. ``expected`` and ``z`` come from the permutations.
     """
-    links = read_graph(graph)
     residuals, kept, notes = _residuals(fit)
-    rows, matrix = _sub_matrix(links, [fit.areas[i] for i in kept])
-    residuals = residuals[:, kept].T[np.argsort(rows)]
-    change = _post_minus_pre(residuals, fit.treatment[kept])
-    notes += () if change is not None else ("no period before or after the start of treatment",)
-    series = residuals if change is None else np.column_stack([residuals, change])
-    series = series - series.mean(axis=0)
-    order = np.sort(rows)
-    scopes = [("all", matrix)]
+    areas, series, matrix = _in_graph_order(residuals, [fit.areas[i] for i in kept], graph)
+    periods = series.shape[1]
+    change = _post_minus_pre(series, fit.treatment)
+    if change is None:
+        notes += ("no period before or after the start of treatment",)
+    else:
+        series = np.column_stack([series, change])
+    scopes = {"all": matrix}
     if clusters is not None:
-        labels = _labels_of([links.ids[i] for i in order], clusters)
-        scopes.append(("between clusters", _between(matrix, labels)))
-    periods = residuals.shape[1]
+        scopes["between clusters"] = _between(matrix, _labels_of(areas, clusters))
     seed = int(rng.integers(2**63))
-    tests, by_period = [], pd.DataFrame()
-    for name, weights in scopes:
-        frame = _tests(series, periods, weights, seed, permutations, alternative)
-        if name == "all":
-            by_period = frame.iloc[:periods].assign(period=list(fit.periods))
-        tests.append(_labelled(frame.iloc[periods:], name, change is not None))
-    table = pd.concat(tests, ignore_index=True)
+    tests = {
+        links: _tests(series, periods, weights, seed, permutations, alternative)
+        for links, weights in scopes.items()
+    }
+    table = pd.concat(
+        [_labelled(frame.iloc[periods:], links) for links, frame in tests.items()],
+        ignore_index=True,
+    )
     pooled = table.iloc[0]
+    by_period = tests["all"].iloc[:periods].copy()
+    by_period.insert(0, "period", list(fit.periods))
     return ResidualMoran(
         statistic=float(pooled["statistic"]),
         z=float(pooled["z"]),
         p_value=float(pooled["p_value"]),
-        by_period=by_period[["period", "statistic", "expected", "z", "p_value"]],
+        by_period=by_period,
         table=table,
         alternative=alternative,
         permutations=permutations,
-        n_areas=len(order),
+        n_areas=len(areas),
         notes=notes,
     )
 
 
 def _residuals(fit: Fit) -> tuple[Array, NDArray[np.intp], tuple[str, ...]]:
-    """Residuals (t, n), the areas used in every cell, and a note on the others."""
+    """Residuals of the areas used in every cell, which they are, and a note on the others."""
     raw = fit.response - fit.fitted
     if fit.effect.scale == "log_irr":
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -235,18 +235,22 @@ def _residuals(fit: Fit) -> tuple[Array, NDArray[np.intp], tuple[str, ...]]:
                 advice="Fit a balanced stretch of the panel.",
             )
         )
-    return raw.T, kept, notes
+    return raw[kept], kept, notes
 
 
-def _sub_matrix(links: Links, areas: list[str]) -> tuple[NDArray[np.intp], sparse.csr_array]:
-    """Sorted position of each area, and the row-standardised links among them, sorted."""
+def _in_graph_order(
+    residuals: Array, areas: list[str], graph: Graph
+) -> tuple[list[str], Array, sparse.csr_array]:
+    """Areas sorted by id, their residuals, and the row-standardised links among them."""
+    links = read_graph(graph)
     place = {label: i for i, label in enumerate(links.ids)}
     absent = [label for label in areas if label not in place]
     if absent:
         raise InputError(Problem(where="graph", what="lacks areas of the fit", examples=absent))
     rows = np.array([place[label] for label in areas], dtype=np.intp)
-    order = np.sort(rows)
-    return rows, _row_standardised(links.matrix[order][:, order])
+    order = np.argsort(rows)
+    matrix = links.matrix[rows[order]][:, rows[order]]
+    return [areas[i] for i in order], residuals[order], _row_standardised(matrix)
 
 
 def _row_standardised(matrix: sparse.csr_array) -> sparse.csr_array:
@@ -292,6 +296,7 @@ def _tests(
     alternative: Alternative,
 ) -> pd.DataFrame:
     """Moran's I of each period, of all together, and of the change where there is one."""
+    series = series - series.mean(axis=0)
     total = weights.sum()
     scale = len(series) / total if total else np.nan
     length = (series**2).sum(axis=0)
@@ -317,9 +322,8 @@ def _tests(
     )
 
 
-def _labelled(frame: pd.DataFrame, links: str, changed: bool) -> pd.DataFrame:
-    scopes = [_POOLED, _CHANGE] if changed else [_POOLED]
+def _labelled(frame: pd.DataFrame, links: str) -> pd.DataFrame:
     labelled = frame.reset_index(drop=True)
-    labelled.insert(0, "scope", scopes)
+    labelled.insert(0, "scope", [_POOLED, _CHANGE][: len(frame)])
     labelled.insert(1, "links", links)
     return labelled
