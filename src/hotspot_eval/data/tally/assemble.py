@@ -196,15 +196,15 @@ def _arrays(
     counts = np.zeros((len(units.ids), len(periods), kinds["k"].max() + 1), dtype=np.int64)
     place = (found["u"].to_numpy(np.intp), found["p"].to_numpy(np.intp))
     counts[(*place, found["k"].to_numpy(np.intp))] = found["n"].to_numpy(np.int64)
-    unwanted = "needs IS NULL"
+    # With flags a type alone does not tell whether an outcome wants the record.
+    wanted = "crime_type IN (SELECT crime_type FROM kinds)"
     if kinds["need"].any():
-        unwanted += " OR len(list_filter(needs, need -> (flags & need) = need)) = 0"
+        wanted = """EXISTS (FROM kinds WHERE kinds.crime_type = tallied.crime_type
+            AND (tallied.flags & kinds.need) = kinds.need)"""
     fate = incidents.engine.ask(
-        f"""WITH needs AS (SELECT crime_type, list(need) AS needs FROM kinds GROUP BY crime_type)
-        SELECT CASE WHEN {unwanted} THEN 'type'
-        WHEN p < 0 THEN 'time' WHEN u IS NOT NULL THEN 'in' WHEN nowhere THEN 'nowhere'
-        ELSE 'outside' END AS fate, sum(n)::BIGINT AS n
-        FROM tallied LEFT JOIN needs USING (crime_type) GROUP BY 1""",
+        f"""SELECT CASE WHEN NOT {wanted} THEN 'type' WHEN p < 0 THEN 'time'
+        WHEN u IS NOT NULL THEN 'in' WHEN nowhere THEN 'nowhere' ELSE 'outside' END AS fate,
+        sum(n)::BIGINT AS n FROM tallied GROUP BY 1""",
         kinds=kinds,
     ).set_index("fate")["n"]
     missing = "no LSOA code" if where == "code" else "no coordinates"
