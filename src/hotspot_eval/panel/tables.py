@@ -39,7 +39,7 @@ def coverage(periods: Periods, observed: NDArray[np.bool_]) -> pd.DataFrame:
     years = np.array([label[:4] for label in periods.labels])
     if periods.frequency == "step":
         years[:] = "all"
-    seen = observed.any(axis=2)
+    seen: NDArray[np.bool_] = np.asarray(observed.any(axis=2))
     rows = []
     for year in dict.fromkeys(years.tolist()):
         inside = np.flatnonzero(years == year)

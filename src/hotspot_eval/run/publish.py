@@ -147,7 +147,12 @@ def _publish(study: StudyRecord, out: Path) -> None:
         for name in NOTEBOOKS:
             executed = internal / f"{name}.ipynb"
             if executed.is_file():
-                notebook_html(executed, folder / f"{name}.html", title=f"{record.title}: {name}")
+                notebook_html(
+                    executed,
+                    folder / f"{name}.html",
+                    title=f"{record.title}: {name}",
+                    disclosure=record.disclosure.level,
+                )
         manifest = internal / "manifest.json"
         if manifest.is_file():
             write_atomically(folder / "manifest.json", manifest.read_bytes())
@@ -156,6 +161,7 @@ def _publish(study: StudyRecord, out: Path) -> None:
     if study.synthesis is not None and study.synthesis.status == "ok":
         folder = out / _SYNTHESIS_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        notebook_html(executed, folder / f"{SYNTHESIS}.html", title=_ALL)
+        level = study.synthesis.disclosure.level
+        notebook_html(executed, folder / f"{SYNTHESIS}.html", title=_ALL, disclosure=level)
         write_site_page(study.synthesis, folder, study_title=study.title)
     write_index(study, out)
