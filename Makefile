@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lab bench calibrate clean
+.PHONY: help setup demo test lint lab bench calibrate coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
@@ -40,6 +40,9 @@ bench: $(STAMP)  ## both sides of every comparison in one run
 
 calibrate: $(STAMP)  ## size, coverage and power on real counts without an intervention
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow tests/calibration
+
+coverage: $(STAMP)  ## coverage of every interval in worlds with known truth: docs/coverage.md
+	$(ONE_THREAD) $(BIN)/python tests/calibration/coverage_table.py --draws 2000
 
 clean:
 	rm -rf $(VENV) outputs/*/

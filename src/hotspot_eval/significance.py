@@ -17,6 +17,7 @@ __all__ = [
     "Alternative",
     "adjust_p_values",
     "check_rejection_possible",
+    "folded_normal_critical_value",
     "normal_or_t_interval",
     "normal_or_t_p_value",
     "p_value_from_draws",
@@ -441,3 +442,14 @@ def _rate_z(first: Any, second: Any, at_risk: NDArray[np.float64]) -> NDArray[np
     spread = np.sqrt(first / at_risk[0] ** 2 + second / at_risk[1] ** 2)
     z: NDArray[np.float64] = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
     return z
+
+
+def folded_normal_critical_value(shift: float, *, alpha: float = 0.05) -> float:
+    """(1 − α) quantile of |N(shift, 1)|: the reach of an interval whose centre may be off.
+
+    Examples
+    --------
+    >>> round(folded_normal_critical_value(0.0), 4), round(folded_normal_critical_value(3.0), 4)
+    (1.96, 4.6449)
+    """
+    return float(np.sqrt(stats.ncx2.ppf(1.0 - alpha, 1, shift**2)))

@@ -1,6 +1,7 @@
 """Inference that does not trust the estimator's own standard error."""
 
 from hotspot_eval.inference.cluster import cluster_robust, conley
+from hotspot_eval.inference.honest import Honest, honest_did
 from hotspot_eval.inference.replay import Mimic, ReplayResult, Rule, Threshold, TopK, replay
 from hotspot_eval.inference.resampling import (
     Randomization,
@@ -10,6 +11,7 @@ from hotspot_eval.inference.resampling import (
 )
 
 __all__ = [
+    "Honest",
     "Mimic",
     "Randomization",
     "ReplayResult",
@@ -18,6 +20,7 @@ __all__ = [
     "TopK",
     "cluster_robust",
     "conley",
+    "honest_did",
     "randomization_test",
     "replay",
     "simultaneous_band",
