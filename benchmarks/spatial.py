@@ -1,6 +1,6 @@
 """Local statistics against esda and pygeoda, in CPU seconds of all threads.
 
-    OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python benchmarks/spatial.py [--periods-of-peers 6] [--out FILE]
+    OMP_NUM_THREADS=1 python benchmarks/spatial.py [--periods-of-peers 6] [--out FILE]
 
 Every peer is looped over periods; ``--periods-of-peers`` of the 60 are timed, after a first call
 that compiles, and scaled to all. Ours always runs over all of them. Ward counts are real where
