@@ -167,5 +167,7 @@ def test_across_the_code_switch_counts_stay_whole(shared_data: Path, tmp_path: P
     assert panel.counts.dtype == np.int64
     known = before["LSOA code"].isin(units.codes_2011).sum()
     assert panel.counts[:, 0].sum() == known
-    vintages = pd.Series(units.vintage(after["LSOA code"])).value_counts()
-    assert vintages["2021"] > 0 and vintages.get("2011", 0) == 0
+    vintages = pd.Series(units.vintage([*before["LSOA code"], *after["LSOA code"]])).value_counts()
+    told = {note.reason: note.rows for note in panel.ledger.steps[2].remarks}
+    assert told["LSOA code of 2011 only"] == vintages["2011"] > 0
+    assert told["LSOA code of 2021 only"] == vintages["2021"] > 0

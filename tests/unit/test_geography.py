@@ -103,6 +103,24 @@ def test_points_on_edges_go_to_one_area() -> None:
     assert areas_of_points(degrees.x.to_numpy(), degrees.y.to_numpy(), doubled)[0] == 0
 
 
+def test_points_go_to_the_nearest_street_within_reach() -> None:
+    lines = [
+        shapely.LineString([(530000, 180000), (530100, 180000)]),
+        shapely.LineString([(530000, 180060), (530100, 180060)]),
+    ]
+    streets = gpd.GeoDataFrame(geometry=lines, crs=27700)
+    at = gpd.GeoSeries(
+        gpd.points_from_xy([530050] * 4, [180020, 180045, 180130, 179960]), crs=27700
+    )
+    degrees = at.to_crs(4326)
+    lon, lat = degrees.x.to_numpy(), degrees.y.to_numpy()
+    assert areas_of_points(lon, lat, streets).tolist() == [0, 1, -1, 0]
+    assert areas_of_points(lon, lat, streets, reach_m=100).tolist() == [0, 1, 1, 0]
+    mixed = gpd.GeoDataFrame(geometry=[lines[0], lines[1].buffer(5)], crs=27700)
+    with pytest.raises(InputError, match=r"neither all polygons nor all lines"):
+        areas_of_points(lon, lat, mixed)
+
+
 @pytest.mark.parametrize("shape", ["square", "hexagon"])
 def test_cells_tile_the_extent(shape: str) -> None:
     grid = grid_areas(extent(), cell_m=250, shape=shape)  # type: ignore[arg-type]

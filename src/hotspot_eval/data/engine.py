@@ -7,6 +7,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ __all__ = ["Engine", "Limits", "literal", "plain_name"]
 _GLOB = set("*?[]{}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of one reading; the defaults suit a laptop.
 
@@ -26,7 +28,7 @@ class Limits:
     ----------
     memory_mb : int
         What DuckDB may hold before it spills to its scratch folder.
-    threads : int, optional
+    threads : int
         Worker threads, by default one a core and at most eight; results do not depend on it.
     batch_mb : int
         CSV text scanned, and at most unpacked, at a time.
@@ -36,30 +38,20 @@ class Limits:
         As is one that unpacks to more than this.
     """
 
-    __slots__ = ("batch_mb", "max_ratio", "max_unpacked_gb", "memory_mb", "threads")
+    memory_mb: int = 512
+    threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
+    batch_mb: int = 256
+    max_ratio: float = 200.0
+    max_unpacked_gb: float = 100.0
 
-    def __init__(
-        self,
-        *,
-        memory_mb: int = 512,
-        threads: int | None = None,
-        batch_mb: int = 256,
-        max_ratio: float = 200.0,
-        max_unpacked_gb: float = 100.0,
-    ) -> None:
-        threads = min(os.cpu_count() or 1, 8) if threads is None else threads
-        chosen = {
-            "memory_mb": memory_mb,
-            "threads": threads,
-            "batch_mb": batch_mb,
-            "max_ratio": max_ratio,
-            "max_unpacked_gb": max_unpacked_gb,
-        }
-        bad = [f"{name}={value}" for name, value in chosen.items() if not value > 0]
+    def __post_init__(self) -> None:
+        bad = [
+            f"{f.name}={getattr(self, f.name)}"
+            for f in fields(self)
+            if not getattr(self, f.name) > 0
+        ]
         if bad:
             raise InputError(Problem(where="limits", what="must be above 0", examples=bad))
-        self.memory_mb, self.threads, self.batch_mb = memory_mb, threads, batch_mb
-        self.max_ratio, self.max_unpacked_gb = max_ratio, max_unpacked_gb
 
 
 class Engine:

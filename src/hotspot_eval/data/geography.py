@@ -1,4 +1,4 @@
-"""Where incidents are counted: codes of either LSOA vintage, polygons, grids and hexagons."""
+"""Where incidents are counted: LSOA of either vintage, polygons, street segments, grids."""
 
 from __future__ import annotations
 
@@ -251,7 +251,11 @@ def polygon_ids(areas: gpd.GeoDataFrame) -> list[str]:
 
 
 def areas_of_points(
-    longitude: NDArray[np.float64], latitude: NDArray[np.float64], areas: gpd.GeoDataFrame
+    longitude: NDArray[np.float64],
+    latitude: NDArray[np.float64],
+    areas: gpd.GeoDataFrame,
+    *,
+    reach_m: float = 50.0,
 ) -> NDArray[np.intp]:
     """Position of the area that holds each point, −1 outside all.
 
@@ -260,16 +264,37 @@ def areas_of_points(
     longitude, latitude : ndarray, shape (n,)
         WGS 84 degrees.
     areas : GeoDataFrame
-        Projected polygons; a point on a shared edge goes to the first.
+        Projected. Polygons: a point on a shared edge goes to the first. Lines (street segments):
+        a point goes to the nearest, the first of several as near.
+    reach_m : float
+        A point further than this from every line is outside; no effect on polygons.
 
     Returns
     -------
     ndarray of int, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If the areas are neither all polygons nor all lines.
     """
     points = gpd.GeoSeries(gpd.points_from_xy(longitude, latitude), crs=4326).to_crs(areas.crs)
-    out = np.full(len(points), len(areas), dtype=np.intp)
     shapes = shapely.make_valid(areas.geometry.to_numpy())
-    which, where = shapely.STRtree(shapes).query(points.to_numpy(), predicate="intersects")
+    dimensions = set(shapely.get_dimensions(areas.geometry.to_numpy()).tolist())
+    tree = shapely.STRtree(shapes)
+    if dimensions == {1}:
+        which, where = tree.query_nearest(points.to_numpy(), max_distance=reach_m)
+    elif dimensions == {2}:
+        which, where = tree.query(points.to_numpy(), predicate="intersects")
+    else:
+        raise InputError(
+            Problem(
+                where="areas",
+                what="are neither all polygons nor all lines",
+                advice="Give areas, or street segments, without points and empty shapes.",
+            )
+        )
+    out = np.full(len(points), len(areas), dtype=np.intp)
     np.minimum.at(out, which, where)
     out[out == len(areas)] = -1
     return out

@@ -133,9 +133,10 @@ class Incidents:
             Names from the package's outcome definitions, or name → the crime types it adds up (an
             ``OutcomeTypes`` where records must be flagged).
         areas : optional
-            Every area of the study: ids (LSOA codes as recorded), a frame of polygons with a
-            projection (index or first text column is the id), or ``lsoa_components(overlap)`` to
-            join LSOA 2011 and 2021. By default the codes that occur, each vintage on its own.
+            Every area of the study: ids (LSOA codes as recorded), a projected frame of polygons or
+            of street segments (index or first text column is the id), or
+            ``lsoa_components(overlap)`` to join LSOA 2011 and 2021. By default the codes that
+            occur; refused where the records change from one vintage to the other.
         where : {"code", "point"}, optional
             Place incidents by their recorded code or by their point. By default by code, unless
             ``areas`` are polygons whose ids the records do not carry (under half of the codes).

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hotspot_eval.data.geography import LsoaComponents
 from hotspot_eval.data.outcomes import OutcomeTypes, outcome_rules
 from hotspot_eval.data.tally.places import Units, Where, count_cells, settle_where, study_units
 from hotspot_eval.data.tally.recorded import Partial, Recorded
@@ -52,6 +53,8 @@ def tally(
     count_cells(incidents, units, where, _days(incidents, periods))
     recorded = _recorded(incidents, kinds, absent_types)
     counts, ledger = _arrays(incidents, units, periods, _kind_table(kinds, bits), where)
+    if isinstance(areas, LsoaComponents):
+        ledger = _tell_vintages(incidents, areas) + ledger
     shares = _shares(incidents, len(units.ids), list(recorded.index))
     delivered = _delivered(incidents, shares, list(recorded.index), periods, partial)
     observed = delivered[:, :, None] & recorded.to_numpy()[shares.argmax(axis=1)][:, None, :]
@@ -223,6 +226,29 @@ def _arrays(
         ],
     )
     return counts, ledger
+
+
+def _tell_vintages(incidents: Recorded, units: LsoaComponents) -> Ledger:
+    """Records by the LSOA vintage of their code."""
+    rows = incidents.engine.ask(
+        f"SELECT code, sum(n)::BIGINT AS n FROM {incidents.cells} WHERE code IS NOT NULL GROUP BY 1"
+    )
+    told = rows["n"].groupby(units.vintage(rows["code"])).sum()
+    total = int(rows["n"].sum())
+    names = {
+        "both": "LSOA code unchanged from 2011 to 2021",
+        "2011": "LSOA code of 2011 only",
+        "2021": "LSOA code of 2021 only",
+        "unknown": "LSOA code in neither vintage of the overlap table",
+    }
+    return Ledger().step(
+        "tell LSOA vintages apart",
+        rows_in=total,
+        rows_out=total,
+        remarks=[
+            LedgerNote(reason=reason, rows=int(told.get(key, 0))) for key, reason in names.items()
+        ],
+    )
 
 
 def _shares(incidents: Recorded, units: int, forces: list[str]) -> NDArray[np.float64]:
