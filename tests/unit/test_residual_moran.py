@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,3 +140,23 @@ def test_moran_of_a_regression_refuses_collinear_columns():
     graph = contiguity(lattice_areas(3, 3))
     with pytest.raises(InputError, match="depend on each other"):
         regression_moran(x**2, np.column_stack([x, 2 * x]), graph)
+
+
+def test_areas_with_unused_cells_are_left_out_and_counted():
+    fit = fitted(0.3, seed=9)
+    response = fit.response.copy()
+    response[3, 2] = np.nan
+    result = residual_moran(replace(fit, response=response), GRAPH, rng=rng(), permutations=19)
+    assert result.n_areas == 99
+    assert result.notes == ("1 areas with unused cells were left out",)
+    response[3:, 2] = np.nan
+    with pytest.raises(InputError, match="has 3 areas with a residual in every period"):
+        residual_moran(replace(fit, response=response), GRAPH, rng=rng())
+
+
+def test_without_a_start_there_is_no_change_to_test():
+    fit = fitted(0.3, seed=10)
+    always = replace(fit, treatment=np.ones_like(fit.treatment))
+    result = residual_moran(always, GRAPH, rng=rng(), permutations=19)
+    assert result.table["scope"].tolist() == ["all periods"]
+    assert "no period before or after" in result.notes[0]
