@@ -305,6 +305,33 @@ def test_no_file_no_row(tmp_path: Path) -> None:
         read_police_uk("/vsizip/x.zip/y.csv")
 
 
+def test_line_breaks_of_another_age(tmp_path: Path) -> None:
+    put(tmp_path, text(rows()).replace(b"\r\n", b"\r"))
+    with pytest.raises(InputError, match=r"its first line cannot be read as CSV"):
+        read_police_uk(tmp_path)
+
+
+def test_codes_of_unknown_form_are_noted(tmp_path: Path) -> None:
+    frame = rows()
+    frame.loc[:2, "LSOA code"] = ["e01020630", "95AA01S1", " E01020630 "]
+    put(tmp_path, frame)
+    assert reasons(read_police_uk(tmp_path))["LSOA code of unknown form"] == 1
+
+
+@pytest.mark.parametrize("where", ["end", "middle"])
+def test_blank_lines_are_no_rows(tmp_path: Path, where: str) -> None:
+    content = text(rows())
+    cut = len(content) if where == "end" else content.index(b"\r\n", 500) + 2
+    put(tmp_path, content[:cut] + b"\r\n" + content[cut:])
+    assert total(tmp_path) == 40
+
+
+def test_stray_quote_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, text(rows()).replace(b"On or near", b'"On or near', 1))
+    with pytest.raises(InputError, match=r"line 2 opens a quotation that does not close"):
+        read_police_uk(tmp_path)
+
+
 def test_names_that_are_patterns(tmp_path: Path) -> None:
     put(tmp_path, rows(), "2022-*-northumbria-street.csv")
     with pytest.raises(InputError, match=r"file or folder names hold one of"):

@@ -22,6 +22,7 @@ from hotspot_eval.periods import PeriodLike
 
 __all__ = ["read_police_uk"]
 
+_CODE = r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d"
 _NOT_KEPT = "(file, force, month) NOT IN (SELECT (file, force, month) FROM kept)"
 
 
@@ -106,7 +107,7 @@ def read_police_uk(
         end=end,
         partial_below=partial_below,
     )
-    ledger = _ledger(found, sources, others, unfinished)
+    ledger = _ledger(found, sources, others, unfinished, _strange_codes(engine))
     return Incidents(
         engine=engine,
         resolution="month",
@@ -167,7 +168,11 @@ def _wanted(engine: Engine, crime_types: Iterable[str] | None) -> tuple[str, ...
 
 
 def _ledger(
-    found: pd.DataFrame, sources: Sequence[Source], others: list[str], unfinished: list[str]
+    found: pd.DataFrame,
+    sources: Sequence[Source],
+    others: list[str],
+    unfinished: list[str],
+    strange: LedgerNote,
 ) -> Ledger:
     fate = found.groupby("fate")["rows"].sum()
     kept = found[found["fate"] == "kept"]
@@ -226,6 +231,7 @@ def _ledger(
                     rows=int((kept["rows"] - kept["ids"]).sum()),
                 ),
                 LedgerNote(reason="no LSOA code", rows=int(kept["without_code"].sum())),
+                strange,
                 LedgerNote(
                     reason="no coordinates", rows=int((kept["rows"] - kept["located"]).sum())
                 ),
@@ -235,6 +241,19 @@ def _ledger(
                 ),
             ],
         )
+    )
+
+
+def _strange_codes(engine: Engine) -> LedgerNote:
+    """Records whose area code is of no form in use in the United Kingdom."""
+    rows = engine.ask(
+        f"""SELECT code, n FROM (SELECT code, sum(n)::BIGINT AS n FROM all_cells GROUP BY code)
+        WHERE NOT regexp_full_match(trim(code), {literal(_CODE)}) ORDER BY code"""
+    )
+    return LedgerNote(
+        reason="LSOA code of unknown form",
+        rows=int(rows["n"].sum()),
+        examples=tuple(rows["code"].head(5)),
     )
 
 

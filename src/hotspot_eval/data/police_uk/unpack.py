@@ -212,8 +212,16 @@ def _header(first: bytes, name: str) -> tuple[str, ...]:
         text = first.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InputError(_not_utf8(name)) from error
-    cells = next(csv.reader([text]), [])
-    header = tuple(cell.strip() for cell in cells)
+    try:
+        header = tuple(cell.strip() for cell in next(csv.reader([text]), []))
+    except csv.Error as error:
+        raise InputError(
+            Problem(
+                where=name,
+                what=f"its first line cannot be read as CSV ({error})",
+                advice="Save it with line breaks of Windows or Linux.",
+            )
+        ) from error
     absent = [column for column in REQUIRED if column not in header]
     twice = sorted({cell for cell in header if header.count(cell) > 1})
     if absent:
