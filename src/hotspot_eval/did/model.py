@@ -105,20 +105,16 @@ def regress(
         _mask_empty(table, used)
     kept = _identified(table, used, separated)
     beta = np.full(len(columns), np.nan)
-    bare = Regression(
-        beta=beta,
-        kept=kept,
-        sandwich=None,
-        fitted=np.full(sample.y.shape, np.nan),
-        separated=separated,
-    )
     if not len(kept):
-        return bare
+        return _bare(sample, beta, kept, separated)
     solved = (_poisson if model == "poisson" else _linear)(table, used, kept)
     beta[kept] = solved.beta
     if not inference or np.isnan(solved.beta).any():
-        return bare
-    scale = sample.y.sum(axis=1, where=used[table.group]) if model == "poisson" else None
+        return _bare(sample, beta, kept, separated)
+    scale = None
+    if model == "poisson":
+        plain = bool(used.all())
+        scale = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
     scores, fitted = _by_area(sample.y, used, table.group, solved, scale)
     scale = np.ones(len(scores)) if scale is None else scale
     robust = sandwich(
@@ -151,6 +147,16 @@ def regress(
         fitted=fitted,
         separated=separated,
         learnt=learnt,
+    )
+
+
+def _bare(sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool) -> Regression:
+    return Regression(
+        beta=beta,
+        kept=kept,
+        sandwich=None,
+        fitted=np.full(sample.y.shape, np.nan),
+        separated=separated,
     )
 
 
@@ -219,7 +225,7 @@ def _by_area(
     y: Float, used: Bool, group: NDArray[np.intp], solved: _Solved, scale: Float | None
 ) -> tuple[Float, Float]:
     """Scores (n, P) and fitted values (n, t): rows of a group share everything but their level."""
-    scores, fitted = np.zeros((len(y), len(solved.beta))), np.full(y.shape, np.nan)
+    scores, fitted = np.zeros((len(y), len(solved.beta))), np.empty(y.shape)
     order = np.argsort(group, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         g = group[rows[0]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,32 +94,17 @@ def lay(
     InputError
         If the panel has several outcomes, or a count model meets negative values.
     """
-    assignment = design.on(panel)
-    y, observed = panel.single()
-    role_rows = np.flatnonzero((assignment.role == "treated") | (assignment.role == "control"))
-    used = (assignment.used & observed)[role_rows]
-    y = np.where(used, y[role_rows], 0.0)
-    if counts and (y < 0).any():
-        bad = role_rows[(y < 0).any(axis=1)]
+    cells = _gather(panel, design)
+    if counts and (cells.y < 0).any():
         raise InputError(
             Problem(
                 where="panel",
                 what="has negative values, which a model of counts cannot take, in areas",
-                examples=[panel.areas[i] for i in bad],
+                examples=[panel.areas[i] for i in cells.rows[(cells.y < 0).any(axis=1)]],
                 advice="Use the linear model for measured quantities.",
             )
         )
-    treatment, first = assignment.treatment[role_rows], assignment.first[role_rows]
-    treated = assignment.role[role_rows] == "treated"
-    gone: Counter[str] = Counter()
-    examples: dict[str, list[str]] = {}
-    in_window = int(assignment.used[role_rows].sum())
-    off = np.zeros((0, 0), dtype=bool)
-    if drop_off:
-        after = np.arange(used.shape[1]) >= first[:, None]
-        off = used & treated[:, None] & after & (treatment == 0)
-        used = used & ~off
-    cluster = _codes(panel, role_rows)
+    cluster = _codes(panel, cells.rows)
     if by_cluster and cluster is None:
         raise InputError(
             Problem(
@@ -129,43 +113,15 @@ def lay(
                 advice="Give Panel.from_counts(cluster=…).",
             )
         )
+    used, off = cells.used, 0
+    if drop_off:
+        after = np.arange(used.shape[1]) >= cells.first[:, None]
+        idle = used & cells.treated[:, None] & after & (cells.treatment == 0)
+        used, off = used & ~idle, int(idle.sum())
     strata = cluster if by_cluster and cluster is not None else np.zeros(len(used), dtype=np.intp)
-    keep = np.ones(len(used), dtype=bool)
-    while True:
-        before = int(keep.sum()), int(used.sum())
-        for reason, fault in _faults(y, used, treatment, treated, counts, keep_always):
-            hit = keep & fault
-            if hit.any():
-                gone[reason] += int(hit.sum())
-                examples.setdefault(reason, []).extend(panel.areas[r] for r in role_rows[hit])
-                keep &= ~fault
-        used = used & keep[:, None]
-        if counts:
-            used = _without_empty_periods(y, used, strata)
-        if before == (int(keep.sum()), int(used.sum())):
-            break
-    when = np.flatnonzero(used.any(axis=0))
-    grid = np.ix_(keep, when)
-    whole = keep.all() and len(when) == used.shape[1]
-    if not whole:
-        y, used, treatment = y[grid], used[grid], treatment[grid]
-    rows = role_rows[keep]
-    if not used.all():
-        y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
-    return Sample(
-        areas=tuple(panel.areas[i] for i in rows),
-        periods=tuple(panel.periods.labels[t] for t in when),
-        y=y,
-        treatment=treatment,
-        used=used,
-        base=None if panel.offset_base is None else panel.offset_base[np.ix_(rows, when)],
-        when=when,
-        first=first[keep],
-        treated=treated[keep],
-        cluster=None if cluster is None else cluster[keep],
-        ledger=_ledger(panel, rows, gone, examples, int(off.sum()), in_window, int(used.sum())),
-        reason=_reason(treated, treated[keep], gone),
-    )
+    keep, used, gone = _winnow(cells, used, strata, counts, keep_always)
+    ledger = _ledger(panel, int(keep.sum()), gone, off, cells.in_window, int(used.sum()))
+    return _cut(panel, cells, keep, used, cluster, ledger, _reason(cells.treated & keep, gone))
 
 
 def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
@@ -177,6 +133,94 @@ def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
     return tuple(
         TreatedCells(share=float(s), cells=int(c), events=float(e))
         for s, c, e in zip(shares, cells, events, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """Treated and control areas within the windows, before anything is left out."""
+
+    rows: NDArray[np.intp]
+    y: Float
+    used: Bool
+    treatment: Float
+    first: NDArray[np.intp]
+    treated: Bool
+    in_window: int
+
+
+def _gather(panel: Panel, design: Design) -> _Cells:
+    assignment = design.on(panel)
+    y, observed = panel.single()
+    role, treatment, window = assignment.role, assignment.treatment, assignment.used
+    rows = np.flatnonzero((role == "treated") | (role == "control"))
+    if len(rows) < len(role):
+        y, observed, treatment, window = y[rows], observed[rows], treatment[rows], window[rows]
+    used = window & observed
+    return _Cells(
+        rows=rows,
+        y=y if used.all() else np.where(used, y, 0.0),
+        used=used,
+        treatment=treatment,
+        first=assignment.first[rows],
+        treated=role[rows] == "treated",
+        in_window=int(window.sum()),
+    )
+
+
+def _winnow(
+    cells: _Cells, used: Bool, strata: NDArray[np.intp], counts: bool, keep_always: bool
+) -> tuple[Bool, Bool, dict[str, NDArray[np.intp]]]:
+    """Areas kept, cells used, and the rows left out by reason; repeated until nothing changes."""
+    keep = np.ones(len(used), dtype=bool)
+    gone: dict[str, NDArray[np.intp]] = {}
+    while True:
+        before = int(keep.sum()), int(used.sum())
+        for reason, fault in _faults(
+            cells.y, used, cells.treatment, cells.treated, counts, keep_always
+        ):
+            hit = keep & fault
+            if hit.any():
+                earlier = gone.get(reason, np.zeros(0, dtype=np.intp))
+                gone[reason] = np.concatenate([earlier, cells.rows[hit]])
+                keep &= ~fault
+        if not keep.all():
+            used = used & keep[:, None]
+        if counts:
+            used = _without_empty_periods(cells.y, used, strata)
+        if before == (int(keep.sum()), int(used.sum())):
+            return keep, used, gone
+
+
+def _cut(
+    panel: Panel,
+    cells: _Cells,
+    keep: Bool,
+    used: Bool,
+    cluster: NDArray[np.intp] | None,
+    ledger: Ledger,
+    reason: str,
+) -> Sample:
+    when = np.flatnonzero(used.any(axis=0))
+    y, treatment, rows = cells.y, cells.treatment, cells.rows[keep]
+    if not (keep.all() and len(when) == used.shape[1]):
+        grid = np.ix_(keep, when)
+        y, used, treatment = y[grid], used[grid], treatment[grid]
+    if not used.all():
+        y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
+    return Sample(
+        areas=tuple(panel.areas[i] for i in rows),
+        periods=tuple(panel.periods.labels[t] for t in when),
+        y=y,
+        treatment=treatment,
+        used=used,
+        base=None if panel.offset_base is None else panel.offset_base[np.ix_(rows, when)],
+        when=when,
+        first=cells.first[keep],
+        treated=cells.treated[keep],
+        cluster=None if cluster is None else cluster[keep],
+        ledger=ledger,
+        reason=reason,
     )
 
 
@@ -214,17 +258,16 @@ def _without_empty_periods(y: Float, used: Bool, strata: NDArray[np.intp]) -> Bo
 
 def _ledger(
     panel: Panel,
-    rows: NDArray[np.intp],
-    gone: Counter[str],
-    examples: dict[str, list[str]],
+    kept: int,
+    gone: dict[str, NDArray[np.intp]],
     off: int,
     cells_in: int,
     cells_out: int,
 ) -> Ledger:
-    other = len(panel.areas) - len(rows) - sum(gone.values())
+    other = len(panel.areas) - kept - sum(map(len, gone.values()))
     notes = [LedgerNote(reason=OTHER_ROLE, rows=other)] + [
-        LedgerNote(reason=reason, rows=count, examples=tuple(examples[reason]))
-        for reason, count in gone.items()
+        LedgerNote(reason=reason, rows=len(left), examples=tuple(panel.areas[r] for r in left[:5]))
+        for reason, left in gone.items()
     ]
     return (
         Ledger()
@@ -232,7 +275,7 @@ def _ledger(
             "areas of the estimate",
             unit="areas",
             rows_in=len(panel.areas),
-            rows_out=len(rows),
+            rows_out=kept,
             left_out=notes,
         )
         .step(
@@ -251,13 +294,12 @@ def _ledger(
     )
 
 
-def _reason(treated: Bool, kept: Bool, gone: Counter[str]) -> str:
+def _reason(kept: Bool, gone: dict[str, NDArray[np.intp]]) -> str:
     if kept.any():
         return ""
-    lost = {reason: count for reason, count in gone.items() if reason != OTHER_ROLE}
-    if not treated.any() or not lost:
+    if not gone:
         return "no treated area lies within the windows"
     return "no treated area is left: " + "; ".join(
-        f"{count} area{'s' if count > 1 else ''} left out ({reason})"
-        for reason, count in lost.items()
+        f"{len(left)} area{'s' if len(left) > 1 else ''} left out ({reason})"
+        for reason, left in gone.items()
     )
