@@ -175,12 +175,19 @@ def displacement_check(effects: Effects) -> Check:
         threat=threat,
         status="failed" if failed else "passed",
         sentence=(
-            f"The catchment shows {verdict}: {nearby.estimate:.0f} events "
-            f"({nearby.ci_low:.0f} to {nearby.ci_high:.0f}) against what was expected; with the "
-            f"treated areas {net.estimate:.0f} ({net.ci_low:.0f} to {net.ci_high:.0f})."
+            f"The catchment shows {verdict}: {_told(nearby)} against what was expected; with the "
+            f"treated areas {_told(net)}."
         ),
         evidence=evidence,
     )
+
+
+def _told(effect: Effect) -> str:
+    value, low, high = (
+        f"{number:.0f}".replace("-", "−")
+        for number in (effect.estimate, effect.ci_low, effect.ci_high)
+    )
+    return f"{value} events ({low} to {high})"
 
 
 def _change(effect: Effect) -> float:

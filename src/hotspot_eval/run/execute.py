@@ -26,6 +26,7 @@ from hotspot_eval.run.manifest import (
 )
 from hotspot_eval.run.plan import NOTEBOOKS, SYNTHESIS, SitePlan, StudyPlan, notebook_folder
 from hotspot_eval.run.site import CONTEXT
+from hotspot_eval.run.warm import PROVISIONER
 
 __all__ = ["Progress", "SiteRun", "executor", "run_notebook", "run_sites"]
 
@@ -112,11 +113,13 @@ def run_notebook(name: str, *, folder: Path, parameters: dict[str, Any]) -> None
         ended without writing its part.
     """
     import papermill
+    from jupyter_client.provisioning import KernelProvisionerFactory
     from traitlets.config import Config
 
     config = Config()
     config.KernelManager.transport = "ipc"
     config.AsyncKernelManager.transport = "ipc"
+    KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONER
     part = folder / f"{name}{PART_SUFFIX}"
     part.unlink(missing_ok=True)
     with _single_threaded():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,15 +31,16 @@ def run_study(
     plan.out.mkdir(parents=True, exist_ok=True)
     with executor(jobs, scheduler) as pool:
         outcomes = run_sites(plan, pool, fresh=fresh, tell=tell)
-    study = StudyRecord(
-        study=plan.study,
-        title=plan.title,
-        sites=tuple(
-            _record(plan, site, outcome) for site, outcome in zip(plan.sites, outcomes, strict=True)
-        ),
-    )
-    _store(study, plan.out)
-    study = replace(study, synthesis=_synthesis(plan, study))
+        study = StudyRecord(
+            study=plan.study,
+            title=plan.title,
+            sites=tuple(
+                _record(plan, site, outcome)
+                for site, outcome in zip(plan.sites, outcomes, strict=True)
+            ),
+        )
+        _store(study, plan.out)
+        study = replace(study, synthesis=_synthesis(plan, pool))
     _store(study, plan.out)
     _publish(study, plan.out)
     return outcomes
@@ -119,13 +121,14 @@ def _record(plan: StudyPlan, site: SitePlan, outcome: SiteRun) -> SiteRecord:
     )
 
 
-def _synthesis(plan: StudyPlan, study: StudyRecord) -> SiteRecord:
+def _synthesis(plan: StudyPlan, pool: Executor) -> SiteRecord:
     """The record of the synthesis notebook, or of why there is none."""
     folder = plan.out / "internal" / _SYNTHESIS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     params = plan.sites[0].params
     try:
-        run_notebook(SYNTHESIS, folder=folder, parameters={"study": "../..", "folder": "."})
+        parameters = {"study": "../..", "folder": "."}
+        pool.submit(run_notebook, SYNTHESIS, folder=folder, parameters=parameters).result()
     except Exception as error:
         reason = hide_paths(f"{SYNTHESIS}: {' '.join(str(error).split())}")[-400:]
         return SiteRecord.failed(study=plan.study, site="all-sites", title=_ALL, reason=reason)
