@@ -11,18 +11,17 @@ import pandas as pd
 from hotspot_eval.data.engine import Engine, Limits, literal, plain_name
 from hotspot_eval.data.incidents import Incidents
 from hotspot_eval.data.paths import PathLike
+from hotspot_eval.data.police_uk.accounts import ledger_of_reading, ledger_of_types
 from hotspot_eval.data.police_uk.batches import SameMonth, deliveries, settle
 from hotspot_eval.data.police_uk.coverage import coverage_checks, coverage_frame
 from hotspot_eval.data.police_uk.scan import CELLS, POINTS, ROWS, pass_over
 from hotspot_eval.data.police_uk.sources import Source, find_sources
 from hotspot_eval.data.police_uk.unpack import checksum
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.periods import PeriodLike
 
 __all__ = ["read_police_uk"]
 
-_CODE = r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d"
 _NOT_KEPT = "(file, force, month) NOT IN (SELECT (file, force, month) FROM kept)"
 
 
@@ -107,11 +106,11 @@ def read_police_uk(
         end=end,
         partial_below=partial_below,
     )
-    ledger = _ledger(found, sources, others, unfinished, _strange_codes(engine))
+    ledger = ledger_of_reading(engine, found, sources, others=others, unfinished=unfinished)
     return Incidents(
         engine=engine,
         resolution="month",
-        ledger=ledger if wanted is None else _ledger_of_types(ledger, engine, wanted),
+        ledger=ledger if wanted is None else ledger_of_types(ledger, engine, wanted),
         coverage=coverage,
         checks=coverage_checks(coverage),
         covered=_covered(coverage),
@@ -165,114 +164,6 @@ def _wanted(engine: Engine, crime_types: Iterable[str] | None) -> tuple[str, ...
             )
         )
     return tuple(sorted(set(asked)))
-
-
-def _ledger(
-    found: pd.DataFrame,
-    sources: Sequence[Source],
-    others: list[str],
-    unfinished: list[str],
-    strange: LedgerNote,
-) -> Ledger:
-    fate = found.groupby("fate")["rows"].sum()
-    kept = found[found["fate"] == "kept"]
-    used = set(kept["file"])
-    idle = [source.name for number, source in enumerate(sources) if number not in used]
-    gone = {
-        name: tuple(dict.fromkeys(_names_of(found[found["fate"] == name], sources)))
-        for name in ("copy", "superseded")
-    }
-    return (
-        Ledger()
-        .step(
-            "find street files",
-            unit="files",
-            rows_in=len(sources) + len(others),
-            rows_out=len(used),
-            left_out=[
-                LedgerNote(
-                    reason="outcomes or stop and search, not street files",
-                    rows=len(others),
-                    examples=tuple(others),
-                ),
-                LedgerNote(
-                    reason="nothing in them counts: no rows, or copies",
-                    rows=len(idle),
-                    examples=tuple(idle),
-                ),
-            ],
-            remarks=[
-                LedgerNote(
-                    reason="last line does not end: perhaps cut short",
-                    rows=len(unfinished),
-                    examples=tuple(unfinished),
-                )
-            ],
-        )
-        .step(
-            "read street files",
-            rows_in=int(found["rows"].sum()),
-            rows_out=int(kept["rows"].sum()),
-            left_out=[
-                LedgerNote(
-                    reason="copy of a force and month already read",
-                    rows=int(fate.get("copy", 0)),
-                    examples=gone["copy"],
-                ),
-                LedgerNote(
-                    reason="superseded by a newer snapshot of the force and month",
-                    rows=int(fate.get("superseded", 0)),
-                    examples=gone["superseded"],
-                ),
-            ],
-            remarks=[
-                LedgerNote(
-                    reason="no Crime ID: kept, never taken for repeats",
-                    rows=int((kept["rows"] - kept["ids"]).sum()),
-                ),
-                LedgerNote(reason="no LSOA code", rows=int(kept["without_code"].sum())),
-                strange,
-                LedgerNote(
-                    reason="no coordinates", rows=int((kept["rows"] - kept["located"]).sum())
-                ),
-                LedgerNote(
-                    reason="coordinates outside the United Kingdom, not used as points",
-                    rows=int(kept["odd"].sum()),
-                ),
-            ],
-        )
-    )
-
-
-def _strange_codes(engine: Engine) -> LedgerNote:
-    """Records whose area code is of no form in use in the United Kingdom."""
-    rows = engine.ask(
-        f"""SELECT code, n FROM (SELECT code, sum(n)::BIGINT AS n FROM all_cells GROUP BY code)
-        WHERE NOT regexp_full_match(trim(code), {literal(_CODE)}) ORDER BY code"""
-    )
-    return LedgerNote(
-        reason="LSOA code of unknown form",
-        rows=int(rows["n"].sum()),
-        examples=tuple(rows["code"].head(5)),
-    )
-
-
-def _names_of(found: pd.DataFrame, sources: Sequence[Source]) -> list[str]:
-    """Name of the file of each delivery."""
-    return [sources[int(number)].name for number in found["file"]]
-
-
-def _ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) -> Ledger:
-    rows = engine.ask("SELECT crime_type AS t, sum(n) AS n FROM all_cells GROUP BY t").set_index(
-        "t"
-    )["n"]
-    kept = int(rows.reindex(list(wanted)).fillna(0).sum())
-    return ledger.step(
-        "crime types asked for",
-        rows_in=int(rows.sum()),
-        rows_out=kept,
-        left_out=[LedgerNote(reason="other crime types", rows=int(rows.sum()) - kept)],
-    )
 
 
 def _files_frame(sources: Sequence[Source], found: pd.DataFrame) -> pd.DataFrame:

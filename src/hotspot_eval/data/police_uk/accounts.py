@@ -1,0 +1,122 @@
+"""The ledger of a reading: which files and rows counted, and why the others did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from hotspot_eval.data.engine import Engine, literal
+from hotspot_eval.data.police_uk.sources import Source
+from hotspot_eval.ledger import Ledger, LedgerNote
+
+__all__ = ["ledger_of_reading", "ledger_of_types"]
+
+_CODE = r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d"
+
+
+def ledger_of_reading(
+    engine: Engine,
+    found: pd.DataFrame,
+    sources: Sequence[Source],
+    *,
+    others: Sequence[str],
+    unfinished: Sequence[str],
+) -> Ledger:
+    """Two steps: files found, rows read.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds the cells that count.
+    found : DataFrame
+        Deliveries with their fate.
+    sources : sequence of Source
+    others : sequence of str
+        Other tables of the same download.
+    unfinished : sequence of str
+        Files whose last line does not end.
+    """
+    kept = found[found["fate"] == "kept"]
+    used = set(kept["file"])
+    idle = [source.name for number, source in enumerate(sources) if number not in used]
+    book = Ledger().step(
+        "find street files",
+        unit="files",
+        rows_in=len(sources) + len(others),
+        rows_out=len(used),
+        left_out=[
+            _files("outcomes or stop and search, not street files", others),
+            _files("nothing in them counts: no rows, or copies", idle),
+        ],
+        remarks=[_files("last line does not end: perhaps cut short", unfinished)],
+    )
+    return book.step(
+        "read street files",
+        rows_in=int(found["rows"].sum()),
+        rows_out=int(kept["rows"].sum()),
+        left_out=[
+            _gone(found, sources, "copy", "copy of a force and month already read"),
+            _gone(
+                found,
+                sources,
+                "superseded",
+                "superseded by a newer snapshot of the force and month",
+            ),
+        ],
+        remarks=_row_remarks(engine, kept),
+    )
+
+
+def _files(reason: str, names: Sequence[str]) -> LedgerNote:
+    return LedgerNote(reason=reason, rows=len(names), examples=tuple(names[:5]))
+
+
+def _gone(found: pd.DataFrame, sources: Sequence[Source], fate: str, reason: str) -> LedgerNote:
+    rows = found[found["fate"] == fate]
+    names = dict.fromkeys(sources[int(number)].name for number in rows["file"])
+    return LedgerNote(reason=reason, rows=int(rows["rows"].sum()), examples=tuple(names)[:5])
+
+
+def _row_remarks(engine: Engine, kept: pd.DataFrame) -> list[LedgerNote]:
+    rows = kept[["rows", "ids", "located", "odd", "without_code"]].sum().astype(int)
+    return [
+        LedgerNote(
+            reason="no Crime ID: kept, never taken for repeats",
+            rows=int(rows["rows"] - rows["ids"]),
+        ),
+        LedgerNote(reason="no LSOA code", rows=int(rows["without_code"])),
+        _strange_codes(engine),
+        LedgerNote(reason="no coordinates", rows=int(rows["rows"] - rows["located"])),
+        LedgerNote(
+            reason="coordinates outside the United Kingdom, not used as points",
+            rows=int(rows["odd"]),
+        ),
+    ]
+
+
+def _strange_codes(engine: Engine) -> LedgerNote:
+    """Records whose area code is of no form in use in the United Kingdom."""
+    rows = engine.ask(
+        f"""SELECT code, n FROM (SELECT code, sum(n)::BIGINT AS n FROM all_cells GROUP BY code)
+        WHERE NOT regexp_full_match(trim(code), {literal(_CODE)}) ORDER BY code"""
+    )
+    return LedgerNote(
+        reason="LSOA code of unknown form",
+        rows=int(rows["n"].sum()),
+        examples=tuple(rows["code"].head(5)),
+    )
+
+
+def ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) -> Ledger:
+    """One more step: the crime types asked for."""
+    rows = engine.ask("SELECT crime_type AS t, sum(n) AS n FROM all_cells GROUP BY t").set_index(
+        "t"
+    )["n"]
+    kept = int(rows.reindex(list(wanted)).fillna(0).sum())
+    return ledger.step(
+        "crime types asked for",
+        rows_in=int(rows.sum()),
+        rows_out=kept,
+        left_out=[LedgerNote(reason="other crime types", rows=int(rows.sum()) - kept)],
+    )
