@@ -1,3 +1,5 @@
+"""What a reviewer reads: one record, and the tables, pages and figures rendered from it."""
+
 from hotspot_eval.report import figures
 from hotspot_eval.report.disclosure import Disclosure, apply_disclosure
 from hotspot_eval.report.entries import (
