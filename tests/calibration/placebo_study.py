@@ -17,9 +17,9 @@ from scipy import stats
 from hotspot_eval.design import Design
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.inference.replay import Mimic, TopK
-from hotspot_eval.inference.replay.engine import HALF_LIFE_YEARS, PENALTY, SCALE_PRIOR
+from hotspot_eval.inference.replay.engine import reference_from
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST
-from hotspot_eval.inference.replay.recipe import calibrate, features
+from hotspot_eval.inference.replay.recipe import features
 from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
 from hotspot_eval.panel import Panel
 from hotspot_eval.significance import weighted_p_values
@@ -165,16 +165,7 @@ def study_cell(
         if len(cast) < FEWEST:
             rows.append(base)
             continue
-        reference = calibrate(
-            known,
-            pool,
-            n_clusters=len(stage.labels),
-            onset=onset,
-            windows=cell.windows(),
-            penalty=PENALTY,
-            half_life_years=HALF_LIFE_YEARS,
-            scale_prior=SCALE_PRIOR,
-        )
+        reference = reference_from(known, pool, len(stage.labels), onset, cell.windows())
         observed = _post_events(scenes, row, cell.post)
         fewer = rng.binomial(int(observed), REDUCTION)
         shift = float(np.log((fewer + 0.5) / (observed + 0.5)))

@@ -2,6 +2,8 @@
 
 from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.honest import Honest, honest_did
+from hotspot_eval.inference.left_out import LeftOut, leave_one_out
+from hotspot_eval.inference.rehearsal import Rehearsal, dress_rehearsal
 from hotspot_eval.inference.replay import Mimic, ReplayResult, Rule, Threshold, TopK, replay
 from hotspot_eval.inference.resampling import (
     Randomization,
@@ -9,18 +11,26 @@ from hotspot_eval.inference.resampling import (
     simultaneous_band,
     wild_bootstrap,
 )
+from hotspot_eval.inference.sensitivity import Placebo, placebo_dates, placebo_places
 
 __all__ = [
     "Honest",
+    "LeftOut",
     "Mimic",
+    "Placebo",
     "Randomization",
+    "Rehearsal",
     "ReplayResult",
     "Rule",
     "Threshold",
     "TopK",
     "cluster_robust",
     "conley",
+    "dress_rehearsal",
     "honest_did",
+    "leave_one_out",
+    "placebo_dates",
+    "placebo_places",
     "randomization_test",
     "replay",
     "simultaneous_band",

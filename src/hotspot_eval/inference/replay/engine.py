@@ -15,12 +15,20 @@ from hotspot_eval.inference.replay.checks import checks_of
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down
 from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one, judge_several
 from hotspot_eval.inference.replay.plain import plain_draws, plain_effect, plain_of_several
-from hotspot_eval.inference.replay.recipe import calibrate, cross_residuals, features
+from hotspot_eval.inference.replay.recipe import (
+    Features,
+    Reference,
+    calibrate,
+    cross_residuals,
+    features,
+)
 from hotspot_eval.inference.replay.result import ReplayResult
 from hotspot_eval.inference.replay.rules import Rule, periods_per_year
 from hotspot_eval.inference.replay.scenes import (
+    Scenes,
     Site,
     Stage,
+    Windows,
     scene_of_site,
     set_stage,
     sites_of,
@@ -39,7 +47,7 @@ from hotspot_eval.periods import PeriodLike
 from hotspot_eval.results import Effect
 from hotspot_eval.significance import Alternative
 
-__all__ = ["Study", "replay", "study_of"]
+__all__ = ["Study", "reference_from", "replay", "study_of"]
 
 NAN = float("nan")
 PENALTY = 4.0
@@ -211,18 +219,25 @@ def _lay_out(
     return sites, stage
 
 
-def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
-    told = features(pool.scenes, site.windows)
-    reference = calibrate(
+def reference_from(
+    told: Features, scenes: Scenes, n_clusters: int, onset: int, windows: Windows
+) -> Reference:
+    """The reference that some scenes make at a date, with the frozen constants of the recipe."""
+    return calibrate(
         told,
-        pool.scenes,
-        n_clusters=len(stage.labels),
-        onset=site.onset,
-        windows=site.windows,
+        scenes,
+        n_clusters=n_clusters,
+        onset=onset,
+        windows=windows,
         penalty=PENALTY,
         half_life_years=HALF_LIFE_YEARS,
         scale_prior=SCALE_PRIOR,
     )
+
+
+def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
+    told = features(pool.scenes, site.windows)
+    reference = reference_from(told, pool.scenes, len(stage.labels), site.onset, site.windows)
     target = scene_of_site(stage, site, pool.rule, rng)
     expectation = reference.expect(features(target, site.windows), int(target.cluster[0]))
     crossed = cross_residuals(told, pool.scenes, reference, windows=site.windows, penalty=PENALTY)

@@ -1,0 +1,293 @@
+"""Placebos: would another date or another place have told the same story?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hotspot_eval.design import Assignment, Design, Estimator, Spell
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.panel import Panel
+from hotspot_eval.results import Check
+from hotspot_eval.significance import p_value_from_draws
+
+__all__ = ["Placebo", "placebo_dates", "placebo_places"]
+
+_FEWEST = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Placebo:
+    """An estimate among estimates of nothing.
+
+    Parameters
+    ----------
+    estimate : float
+        Of the real design.
+    draws : DataFrame
+        One row a placebo: label, estimate.
+    p_value : float
+        Two-sided, (1 + k)/(1 + R); NaN with a reason in ``notes``.
+    smallest_p : float
+        The least that this many draws can give: 2/(1 + R).
+    check : Check
+    notes : tuple of str
+    """
+
+    estimate: float
+    draws: pd.DataFrame
+    p_value: float
+    smallest_p: float
+    check: Check
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: estimate, number of draws, their mean and spread, p and the smallest p."""
+        values = self.draws["estimate"]
+        return pd.DataFrame(
+            [
+                {
+                    "estimate": self.estimate,
+                    "draws": len(values),
+                    "mean_draw": values.mean(),
+                    "sd_draw": values.std(),
+                    "p_value": self.p_value,
+                    "smallest_p": self.smallest_p,
+                    "notes": "; ".join(self.notes),
+                }
+            ]
+        )
+
+    def __repr__(self) -> str:
+        return f"Placebo({self.estimate:.4f} among {len(self.draws)} draws, p = {self.p_value:.3f})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+
+def placebo_dates(panel: Panel, design: Design, *, estimator: Estimator) -> Placebo:
+    """The same areas at every earlier date whose windows end before the operation.
+
+    Parameters
+    ----------
+    panel : Panel, of one outcome
+    design : Design
+        With ``pre_periods`` and ``post_periods``; several starts move together.
+    estimator : Estimator
+
+    Raises
+    ------
+    InputError
+        If the design has no windows of its own, or if all draws equal the estimate.
+
+    Notes
+    -----
+    The dates overlap, so the draws are correlated and the p-value is descriptive. Areas chosen for
+    a recent rise were not chosen at those dates: regression to the mean stays in the estimate and
+    is absent from the draws. Selection replay judges that; this shows the areas' own past.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from hotspot_eval.did import PoissonDid
+    >>> frame = pd.DataFrame([(a, t, 5 + (i * t) % 4) for i, a in enumerate("ABCDEF")
+    ...                       for t in range(30)], columns=["area", "period", "n"])
+    >>> panel = Panel.from_counts(frame, area="area", period="period", count="n")
+    >>> design = Design(treated=["A", "C"], start=26, pre_periods=3, post_periods=2)
+    >>> len(placebo_dates(panel, design, estimator=PoissonDid()).draws)
+    22
+    """
+    if design.pre_periods is None or design.post_periods is None:
+        raise InputError(
+            Problem(
+                where="design",
+                what="has no pre_periods or post_periods, so it cannot be moved",
+                advice="Give both windows.",
+            )
+        )
+    assignment = design.on(panel)
+    onset = assignment.first[assignment.rows("treated")]
+    length = int(onset.max() - onset.min()) + design.post_periods
+    earliest = design.gap + design.pre_periods
+    shifts = range(length, int(onset.min()) - earliest + 1)
+    moved = [_moved(panel, design, assignment, shift) for shift in shifts]
+    labels = [panel.periods.labels[int(onset.min()) - shift] for shift in shifts]
+    return _placebo(panel, design, moved, labels, estimator, "placebo dates")
+
+
+def placebo_places(
+    panel: Panel,
+    design: Design,
+    *,
+    estimator: Estimator,
+    rng: np.random.Generator,
+    draws: int = 999,
+) -> Placebo:
+    """The same dates, with the treatment dealt out anew among control areas.
+
+    Parameters
+    ----------
+    panel : Panel, of one outcome
+    design : Design
+    estimator : Estimator
+    rng : Generator
+    draws : int
+        Re-drawn places; each treated area gives its spells to a control of its own cluster.
+
+    Raises
+    ------
+    InputError
+        If a cluster has fewer controls than treated areas, ``draws`` is below 1, or all draws
+        equal the estimate.
+
+    Notes
+    -----
+    Treated areas take no part in the draws. Exact under random choice of places; hotspots are not
+    chosen at random, so this says how unusual the estimate is, not how likely chance is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from hotspot_eval.did import PoissonDid
+    >>> frame = pd.DataFrame([(a, t, 5 + (i * t) % 4) for i, a in enumerate("ABCDEF")
+    ...                       for t in range(8)], columns=["area", "period", "n"])
+    >>> panel = Panel.from_counts(frame, area="area", period="period", count="n")
+    >>> design = Design(treated=["A"], start=4, pre_periods=3, post_periods=2)
+    >>> found = placebo_places(panel, design, estimator=PoissonDid(),
+    ...                        rng=np.random.default_rng(0), draws=99)
+    >>> found.smallest_p
+    0.02
+    """
+    if draws < 1:
+        raise InputError(Problem(where="argument 'draws'", what=f"must be at least 1, not {draws}"))
+    assignment = design.on(panel)
+    homes = _homes(panel, assignment)
+    moved = [_dealt(panel, design, homes, rng) for _ in range(draws)]
+    labels = [f"draw {number + 1}" for number in range(draws)]
+    return _placebo(panel, design, moved, labels, estimator, "placebo places")
+
+
+def _placebo(
+    panel: Panel,
+    design: Design,
+    moved: Sequence[Design],
+    labels: Sequence[str],
+    estimator: Estimator,
+    name: str,
+) -> Placebo:
+    values = estimator.many(panel, [design, *moved])
+    estimate, drawn = float(values[0]), values[1:]
+    frame = pd.DataFrame({"label": list(labels), "estimate": drawn})
+    usable: NDArray[np.float64] = drawn[~np.isnan(drawn)]
+    notes = () if len(usable) == len(drawn) else (f"{len(drawn) - len(usable)} gave no estimate",)
+    threat = "The estimate may be no larger than what happens without an operation."
+    if np.isnan(estimate) or len(usable) < _FEWEST:
+        why = (
+            "the design itself gives no estimate"
+            if np.isnan(estimate)
+            else f"{len(usable)} draws are too few, {_FEWEST} are needed"
+        )
+        check = Check(
+            name=name, threat=threat, status="not assessed", sentence=f"{why.capitalize()}."
+        )
+        nan = float("nan")
+        return Placebo(
+            estimate=estimate,
+            draws=frame,
+            p_value=nan,
+            smallest_p=nan,
+            check=check,
+            notes=(*notes, why),
+        )
+    if len(np.unique(usable)) == 1:
+        raise InputError(
+            Problem(where=name, what="every draw is the same: the placebo changes nothing")
+        )
+    p = p_value_from_draws(estimate, usable)
+    check = Check(
+        name=name,
+        threat=threat,
+        status="passed" if p <= 0.1 else "failed",
+        sentence=f"{len(usable)} placebos run from {usable.min():.3f} to {usable.max():.3f}; the "
+        f"estimate is {estimate:.3f} (p = {p:.3f}).",
+        evidence=frame.dropna(),
+    )
+    return Placebo(
+        estimate=estimate,
+        draws=frame,
+        p_value=p,
+        smallest_p=2.0 / (1 + len(usable)),
+        check=check,
+        notes=notes,
+    )
+
+
+def _moved(panel: Panel, design: Design, assignment: Assignment, shift: int) -> Design:
+    """The operation's own treatment pattern, ``shift`` periods earlier, cut off at its windows."""
+    treatment = np.zeros_like(assignment.treatment)
+    inside = assignment.treatment * assignment.used
+    treatment[:, : treatment.shape[1] - shift] = inside[:, shift:]
+    return Design.from_treatment(
+        panel,
+        treatment,
+        controls=[panel.areas[row] for row in assignment.rows("control")],
+        catchment=design.catchment,
+        excluded=design.excluded,
+        pre_periods=design.pre_periods,
+        post_periods=design.post_periods,
+        gap=design.gap,
+    )
+
+
+def _homes(panel: Panel, assignment: Assignment) -> dict[str, tuple[list[str], list[str]]]:
+    """Cluster → its treated areas and its controls."""
+    labels = panel.cluster or ("all areas",) * len(panel.areas)
+    homes: dict[str, tuple[list[str], list[str]]] = {}
+    for role, place in (("treated", 0), ("control", 1)):
+        for row in np.flatnonzero(assignment.role == role):
+            homes.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
+    short = [
+        f"{label}: {len(treated)} treated, {len(controls)} controls"
+        for label, (treated, controls) in homes.items()
+        if len(controls) <= len(treated) and treated
+    ]
+    if short:
+        raise InputError(
+            Problem(
+                where="design",
+                what="clusters have too few controls to deal the treatment out anew",
+                examples=short,
+            )
+        )
+    return homes
+
+
+def _dealt(
+    panel: Panel,
+    design: Design,
+    homes: dict[str, tuple[list[str], list[str]]],
+    rng: np.random.Generator,
+) -> Design:
+    new: dict[str, str] = {}
+    rest: list[str] = []
+    for treated, controls in homes.values():
+        order = rng.permutation(len(controls))
+        new |= {area: controls[i] for area, i in zip(treated, order, strict=False)}
+        rest += [controls[i] for i in order[len(treated) :]]
+    spells = [replace(spell, area=new[spell.area]) for spell in design.spells]
+    return _same_windows(design, spells, sorted(rest))
+
+
+def _same_windows(design: Design, spells: Sequence[Spell], controls: Sequence[object]) -> Design:
+    return Design(
+        spells=spells,
+        controls=controls,
+        pre_periods=design.pre_periods,
+        post_periods=design.post_periods,
+        gap=design.gap,
+    )

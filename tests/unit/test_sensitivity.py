@@ -1,0 +1,167 @@
+"""Placebos move what the estimator reads; leaving one out says who carries the effect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.replay_worlds import boroughs, joint_operation, operation, panel_of
+
+from hotspot_eval.design import Design, Spell
+from hotspot_eval.did import LinearDid, PoissonDid
+from hotspot_eval.errors import InputError
+from hotspot_eval.inference import TopK, leave_one_out, placebo_dates, placebo_places
+
+RULE = TopK(k=4, by="random")
+START = "2022-07"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return boroughs(np.random.default_rng(11), months=48)
+
+
+@pytest.fixture(scope="module")
+def acted(world):
+    rng = np.random.default_rng(0)
+    return joint_operation(world, RULE, {"A": START, "B": START}, rng, kept=0.4)
+
+
+def places(panel, design, seed=0, **options):
+    return placebo_places(
+        panel, design, estimator=PoissonDid(), rng=np.random.default_rng(seed), **options
+    )
+
+
+def test_dates_are_the_same_design_moved(world):
+    design = operation(world, RULE, START, np.random.default_rng(0), gap=1)
+    found = placebo_dates(world, design, estimator=LinearDid())
+    # starts from the fifth month (3 pre + 1 gap) to 2022-04, the last that ends before the start
+    assert found.draws["label"].tolist() == list(world.periods.labels[4:40])[::-1]
+    row = found.draws.set_index("label").loc["2021-03", "estimate"]
+    by_hand = Design(
+        treated=design.treated,
+        start="2021-03",
+        controls=design.controls,
+        pre_periods=3,
+        post_periods=3,
+        gap=1,
+    )
+    assert row == pytest.approx(LinearDid()(world, by_hand).effect.estimate, abs=1e-12)
+    assert found.draws["estimate"].nunique() > 30
+    assert found.smallest_p == pytest.approx(2 / (1 + len(found.draws)))
+
+
+def test_several_starts_move_together(world):
+    rng = np.random.default_rng(0)
+    panel, design = joint_operation(world, RULE, {"A": "2022-04", "B": START}, rng)
+    found = placebo_dates(panel, design, estimator=PoissonDid())
+    # 6 periods of operation; the earlier start may fall back to the 13th month
+    assert len(found.draws) == 39 - 6 - 12 + 1
+
+
+def test_a_real_effect_stands_out_and_nothing_does_not(acted, world):
+    panel, design = acted
+    assert places(panel, design, draws=199).p_value == pytest.approx(2 / 200)
+    assert placebo_dates(panel, design, estimator=PoissonDid()).check.status == "passed"
+    rng = np.random.default_rng(0)
+    calm, nothing = joint_operation(world, RULE, {"A": START, "B": START}, rng)
+    assert places(calm, nothing, draws=199).p_value > 0.05
+
+
+def test_places_keep_clusters_and_leave_the_treated_out(acted):
+    panel, design = acted
+    seen = []
+
+    class Spy(PoissonDid):
+        def many(self, panel, designs):
+            seen.extend(designs[1:])
+            return np.arange(len(designs), dtype=float)
+
+    placebo_places(panel, design, estimator=Spy(), rng=np.random.default_rng(0), draws=20)
+    treated = set(design.treated)
+    for drawn in seen:
+        assert not treated & {*drawn.treated, *drawn.controls}
+        assert sorted(a[0] for a in drawn.treated) == sorted(a[0] for a in design.treated)
+        assert not set(drawn.treated) & set(drawn.controls)
+    assert len({drawn.treated for drawn in seen}) > 10
+
+
+def test_a_placebo_that_changes_nothing_is_refused():
+    flat = panel_of(
+        np.full((20, 40), 3),
+        [f"a{i:02}" for i in range(20)],
+        ["x"] * 20,
+        boroughs(np.random.default_rng(0), months=40).periods.labels,
+    )
+    design = Design(treated=["a00"], start="2022-01", pre_periods=3, post_periods=3)
+    with pytest.raises(InputError, match="the placebo changes nothing"):
+        places(flat, design, draws=30)
+    with pytest.raises(InputError, match="the placebo changes nothing"):
+        placebo_dates(flat, design, estimator=LinearDid())
+
+
+def test_too_few_dates_are_not_assessed():
+    panel = boroughs(np.random.default_rng(0), months=20)
+    design = Design(treated=["A00"], start="2020-04", pre_periods=3, post_periods=3)
+    found = placebo_dates(panel, design, estimator=PoissonDid())
+    assert found.check.status == "not assessed" and np.isnan(found.p_value)
+    assert "19 are needed" in found.notes[0]
+
+
+def test_refusals(world):
+    open_end = Design(treated=["A00"], start=START)
+    with pytest.raises(InputError, match="so it cannot be moved"):
+        placebo_dates(world, open_end, estimator=PoissonDid())
+    home = [a for a in world.areas if a.startswith("A")]
+    crowded = Design(treated=home[:10], start=START, controls=home[10:])
+    with pytest.raises(InputError, match="too few controls to deal the treatment out anew"):
+        places(world, crowded)
+    with pytest.raises(InputError, match="argument 'draws': must be at least 1"):
+        places(world, open_end, draws=0)
+    with pytest.raises(InputError, match="'borough' is not one of the options"):
+        leave_one_out(world, open_end, estimator=PoissonDid(), by="borough")
+    with pytest.raises(InputError, match="there are 1 units to leave out"):
+        leave_one_out(world, open_end, estimator=PoissonDid())
+
+
+@pytest.mark.parametrize("by", ["area", "cluster", "site"])
+def test_leaving_one_out_is_estimating_without_it(acted, by):
+    panel, design = acted
+    spells = [
+        Spell(area=s.area, start=s.start, site="north" if s.area[0] == "A" else "south")
+        for s in design.spells
+    ]
+    design = Design(spells=spells, controls=design.controls, pre_periods=12, post_periods=3)
+    found = leave_one_out(panel, design, estimator=PoissonDid(), by=by)
+    first = found.frame.iloc[0]
+    gone = {
+        "area": {spells[0].area},
+        "cluster": {a for a in panel.areas if a[0] == "A"},
+        "site": {s.area for s in spells if s.site == "north"},
+    }[by]
+    without = Design(
+        spells=[s for s in spells if s.area not in gone],
+        controls=[a for a in design.controls if a not in gone],
+        pre_periods=12,
+        post_periods=3,
+    )
+    assert first["estimate"] == pytest.approx(
+        PoissonDid()(panel, without).effect.estimate, abs=1e-9
+    )
+    assert found.check.status == "passed"
+    assert len(found.frame) == {"area": 8, "cluster": 2, "site": 2}[by]
+
+
+def test_controls_by_default_never_take_in_who_was_left_out(acted):
+    panel, design = acted
+    everywhere = Design(spells=design.spells, pre_periods=12, post_periods=3)
+    found = leave_one_out(panel, everywhere, estimator=PoissonDid())
+    without = Design(
+        spells=design.spells[1:],
+        excluded=[design.spells[0].area],
+        pre_periods=12,
+        post_periods=3,
+    )
+    assert found.frame["estimate"].iloc[0] == pytest.approx(
+        PoissonDid()(panel, without).effect.estimate, abs=1e-9
+    )
