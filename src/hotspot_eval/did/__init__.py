@@ -8,6 +8,7 @@ from hotspot_eval.did.displacement import catchment_design, displacement, displa
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
 from hotspot_eval.did.pretrend import pretrend
+from hotspot_eval.did.switching import distributed_lags, dose_did
 from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
@@ -24,6 +25,8 @@ __all__ = [
     "compare",
     "displacement",
     "displacement_check",
+    "distributed_lags",
+    "dose_did",
     "e_test",
     "event_study",
     "group_time",

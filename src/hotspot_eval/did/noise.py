@@ -26,23 +26,36 @@ class Learnt:
         From noise of single areas, learnt from ``n_own`` of them.
     shared : ndarray, shape (K, K), or None
         From shocks that areas of one cluster have in common, learnt from ``n_shared`` clusters.
+    gathered : ndarray, shape (K,), optional
+        How far treated areas lie in the same clusters, 0 to 1.
     """
 
     own: Float
     n_own: int
     shared: Float | None
     n_shared: int
+    gathered: Float | None = None
 
     def covariance(self) -> Float:
         """Sum of the two parts."""
         return self.own if self.shared is None else self.own + self.shared
 
     def df(self, contrast: Float) -> float:
-        """Satterthwaite over the two parts: areas − 2, and clusters − 1."""
+        """Degrees of freedom of a contrast.
+
+        Notes
+        -----
+        Satterthwaite: the own part has areas − 2; the shared part is learnt from whole clusters,
+        own noise included, so its squared error is (gathered·V)²·2/(clusters − 1) with V the
+        whole variance.
+        """
         own = float(contrast @ self.own @ contrast)
-        shared = 0.0 if self.shared is None else float(contrast @ self.shared @ contrast)
-        spread = own**2 / (self.n_own - 2) + shared**2 / max(self.n_shared - 1, 1)
-        return (own + shared) ** 2 / spread if spread > 0 else float("nan")
+        total = float(contrast @ self.covariance() @ contrast)
+        spread = own**2 / (self.n_own - 2)
+        if self.gathered is not None and total > own:
+            gathered = float(self.gathered[np.flatnonzero(contrast)].max(initial=0.0))
+            spread += (gathered * total) ** 2 / max(self.n_shared - 1, 1)
+        return total**2 / spread if spread > 0 else float("nan")
 
 
 def enough_controls(sample: Sample) -> bool:
@@ -106,11 +119,11 @@ def learn(
     kernel, n_shared = shock_kernel(apart, reach, sample.cluster[untreated])
     cells = np.zeros((int(sample.cluster.max()) + 1, count))
     np.add.at(cells, (sample.cluster, group), scale)
-    shared = shared_covariance(
+    shared, gathered = shared_covariance(
         kernel,
         np.einsum("pgt,gt->gtp", tilde, shape),
         cells=cells,
         squares=np.bincount(group, scale**2, count).astype(np.float64),
         bread=bread,
     )
-    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared)
+    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared, gathered=gathered)

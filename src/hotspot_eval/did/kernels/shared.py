@@ -49,7 +49,7 @@ def _cross(values: Float, codes: NDArray[np.intp], count: int) -> Float:
 
 def shared_covariance(
     kernel: Float, pull: Float, *, cells: Float, squares: Float, bread: Float
-) -> Float:
+) -> tuple[Float, Float]:
     """What shared shocks add to the covariance of P coefficients.
 
     Parameters
@@ -63,6 +63,12 @@ def shared_covariance(
         Sum of the squared scales over all areas of each group.
     bread : ndarray, shape (P, P)
 
+    Returns
+    -------
+    added : ndarray, shape (P, P)
+    gathered : ndarray, shape (P,)
+        How far areas of like pull lie in the same clusters, 0 to 1: 1 − Σ_i|A_i|²/Σ_c|A_c|².
+
     Notes
     -----
     Σ_c A_c′KA_c − Σ_i A_i′KA_i: covariances between areas of one cluster; each area's own variance
@@ -74,4 +80,7 @@ def shared_covariance(
     added = bread @ (together - own) @ bread
     values, vectors = np.linalg.eigh((added + added.T) / 2.0)
     positive: Float = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return positive
+    alone = np.einsum("g,gtp,gtp->p", squares, pull, pull)
+    summed = np.einsum("ctp,ctp->p", within, within)
+    gathered = 1.0 - np.divide(alone, summed, out=np.ones_like(alone), where=summed > 0)
+    return positive, np.clip(gathered, 0.0, 1.0)
