@@ -45,11 +45,30 @@ from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods
-from hotspot_eval.planning import role_table
+from hotspot_eval.planning import minimum_detectable_effect, role_table, selection_ranks
 from hotspot_eval.results import Check, Effect, Effects, Fit
 from hotspot_eval.run import open_site, open_study, primary_effects, primary_outcome
 from hotspot_eval.simulate import simulate
-from hotspot_eval.spatial import contiguity, moran
+from hotspot_eval.spatial import (
+    bivariate_moran,
+    concentration,
+    contiguity,
+    differential_moran,
+    distance_band,
+    emerging_hotspots,
+    empirical_bayes_moran,
+    geary,
+    getis_ord_g,
+    kernel_graph,
+    local_g,
+    local_geary,
+    local_moran,
+    moran,
+    near_repeat,
+    nearest_neighbours,
+    residual_moran,
+    rings,
+)
 from hotspot_eval.synthesis import pool
 
 __version__ = "0.1.0"
@@ -84,16 +103,31 @@ __all__ = [
     "Threshold",
     "TopK",
     "__version__",
+    "bivariate_moran",
     "breaks_in_window",
     "check_outcome",
+    "concentration",
     "contiguity",
+    "differential_moran",
     "displacement",
     "displacement_check",
+    "distance_band",
     "e_test",
+    "emerging_hotspots",
+    "empirical_bayes_moran",
     "event_study",
+    "geary",
+    "getis_ord_g",
     "holm",
+    "kernel_graph",
     "linear_did",
+    "local_g",
+    "local_geary",
+    "local_moran",
+    "minimum_detectable_effect",
     "moran",
+    "near_repeat",
+    "nearest_neighbours",
     "open_site",
     "open_study",
     "partition",
@@ -108,8 +142,11 @@ __all__ = [
     "read_register",
     "replay",
     "report",
+    "residual_moran",
+    "rings",
     "rirr",
     "role_table",
+    "selection_ranks",
     "simulate",
     "wdd",
     "wdq",
