@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from typing import Any, Self
@@ -17,6 +17,7 @@ from hotspot_eval.panel import tables
 from hotspot_eval.panel.grid import Absent, Grid, grid_of_counts
 from hotspot_eval.panel.incidents import grid_of_incidents
 from hotspot_eval.panel.rows import Attribute, area_ids
+from hotspot_eval.panel.rules import array_problems, label_problems
 from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
 __all__ = ["Panel"]
@@ -73,7 +74,10 @@ class Panel:
     _row: pd.Index = field(init=False)
 
     def __post_init__(self) -> None:
-        problems = [*_label_problems(self), *_array_problems(self)]
+        problems = [
+            *label_problems(self.areas, self.outcomes, self.cluster),
+            *array_problems(self.shape, self.counts, self.observed, self.offset_base, self.areas),
+        ]
         if problems:
             raise InputError(*problems)
         for name in ("counts", "observed", "offset_base"):
@@ -391,52 +395,3 @@ class Panel:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"
-
-
-def _label_problems(panel: Panel) -> Iterator[Problem]:
-    for name in ("areas", "outcomes"):
-        labels = getattr(panel, name)
-        twice = (
-            sorted({label for label in labels if labels.count(label) > 1})
-            if len(set(labels)) < len(labels)
-            else []
-        )
-        if twice:
-            yield Problem(where=name, what="occur more than once", examples=twice)
-        if not labels:
-            yield Problem(where=name, what="are empty: a panel needs at least one")
-    if list(panel.areas) != sorted(panel.areas):
-        yield Problem(where="areas", what="must be sorted", advice="Use Panel.from_counts.")
-    if panel.cluster is not None and len(panel.cluster) != len(panel.areas):
-        yield Problem(
-            where="cluster", what=f"has {len(panel.cluster)} labels for {len(panel.areas)} areas"
-        )
-
-
-def _array_problems(panel: Panel) -> Iterator[Problem]:
-    shape = panel.shape
-    for name in ("counts", "observed"):
-        if getattr(panel, name).shape != shape:
-            yield Problem(
-                where=name, what=f"has shape {getattr(panel, name).shape}, not (N, T, K) = {shape}"
-            )
-            return
-    if panel.observed.dtype != np.bool_:
-        yield Problem(where="observed", what=f"must be bool, not {panel.observed.dtype}")
-    if not np.issubdtype(panel.counts.dtype, np.number) or not np.isfinite(panel.counts).all():
-        yield Problem(where="counts", what="must be finite numbers")
-    elif np.issubdtype(panel.counts.dtype, np.integer) and (panel.counts < 0).any():
-        yield Problem(where="counts", what="must not be negative")
-    elif panel.counts[~panel.observed].any():
-        yield Problem(where="counts", what="must be 0 where not observed")
-    base = panel.offset_base
-    if base is not None and base.shape != shape[:2]:
-        yield Problem(where="offset_base", what=f"has shape {base.shape}, not (N, T) = {shape[:2]}")
-    elif base is not None and not (np.isfinite(base) & (base > 0)).all():
-        bad = np.flatnonzero(~(np.isfinite(base) & (base > 0)).all(axis=1))
-        yield Problem(
-            where="offset_base",
-            what="must be above 0; it is not in areas",
-            examples=[panel.areas[i] for i in bad],
-            advice="Leave areas nobody lives in out, or give area-days at risk.",
-        )
