@@ -57,6 +57,6 @@ def array_problems(
         yield Problem(
             where="offset_base",
             what="must be above 0; it is not in areas",
-            examples=[areas[i] for i in bad],
+            examples=[areas[int(i)] for i in bad],
             advice="Leave areas nobody lives in out, or give area-days at risk.",
         )
