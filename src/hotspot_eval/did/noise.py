@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels import learnt_variance, shared_covariance, shock_kernel
+from hotspot_eval.did.kernels import floored, learnt_variance, shared_covariance, shock_kernel
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Learnt", "enough_controls", "learn"]
@@ -52,7 +52,7 @@ class Learnt:
         own = float(contrast @ self.own @ contrast)
         total = float(contrast @ self.covariance() @ contrast)
         spread = own**2 / (self.n_own - 2)
-        if self.gathered is not None and total > own:
+        if self.gathered is not None:
             gathered = float(self.gathered[np.flatnonzero(contrast)].max(initial=0.0))
             spread += (gathered * total) ** 2 / max(self.n_shared - 1, 1)
         return total**2 / spread if spread > 0 else float("nan")
@@ -92,6 +92,12 @@ def learn(
         What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
         Level of each area.
+
+    Notes
+    -----
+    A treated area spreads its level over cells otherwise than a control, since treatment moved it.
+    A placebo residual is brought to the treated shape by the ratio of the two for shocks, whose
+    size goes with the mean, and by its root for counting noise, whose variance does.
     """
     untreated = ~sample.treated
     apart = residual[untreated]
@@ -102,15 +108,23 @@ def learn(
     count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
     number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
-    blocks, curve = learnt_variance(
-        apart, scale[untreated], tilde[:, groups], number[groups], bread
+    ratio = _ratio(shape, group[untreated])[groups]
+    pulls = tilde[:, groups]
+    level_one, curve_one = learnt_variance(
+        apart, scale[untreated], pulls * np.sqrt(ratio), number[groups], bread
+    )
+    level_two, curve_two = learnt_variance(
+        apart, scale[untreated], pulls * ratio, number[groups], bread
     )
     m = int(untreated.sum())
     meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
     of_group = np.searchsorted(groups, group[sample.treated])
     a = scale[sample.treated]
-    size = np.bincount(of_group, curve[0] * a + curve[1] * a**2, len(groups))
-    own = bread @ (meat + np.einsum("g,gpq->pq", size, blocks)) @ bread
+    counted = np.bincount(of_group, curve_one[0] * a, len(groups))
+    shaken = np.bincount(of_group, curve_two[1] * a**2, len(groups))
+    treated = np.einsum("g,gpq->pq", counted, level_one)
+    treated += np.einsum("g,gpq->pq", shaken, level_two)
+    own = bread @ (meat + treated) @ bread
     if sample.cluster is None:
         return Learnt(own=own, n_own=m, shared=None, n_shared=0)
     reach = np.ones(apart.shape) if level is None else level[untreated]
@@ -119,11 +133,21 @@ def learn(
     kernel, n_shared = shock_kernel(apart, reach, sample.cluster[untreated])
     cells = np.zeros((int(sample.cluster.max()) + 1, count))
     np.add.at(cells, (sample.cluster, group), scale)
-    shared, gathered = shared_covariance(
+    added, gathered = shared_covariance(
         kernel,
         np.einsum("pgt,gt->gtp", tilde, shape),
         cells=cells,
         squares=np.bincount(group, scale**2, count).astype(np.float64),
         bread=bread,
     )
-    return Learnt(own=own, n_own=m, shared=shared, n_shared=n_shared, gathered=gathered)
+    return Learnt(
+        own=own, n_own=m, shared=floored(own, added), n_shared=n_shared, gathered=gathered
+    )
+
+
+def _ratio(shape: Float, untreated: NDArray[np.intp]) -> Float:
+    """Shape of each group over that of most untreated areas; 1 where either is absent."""
+    usual = shape[int(np.bincount(untreated).argmax())]
+    known = (usual > 0) & (shape > 0)
+    ratio: Float = np.divide(shape, usual, out=np.ones_like(shape), where=known)
+    return ratio

@@ -4,7 +4,7 @@ from hotspot_eval.did.kernels.collapse import Collapsed, collapse
 from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
-from hotspot_eval.did.kernels.shared import shared_covariance, shock_kernel
+from hotspot_eval.did.kernels.shared import floored, shared_covariance, shock_kernel
 from hotspot_eval.did.kernels.simplex import simplex_weights
 from hotspot_eval.did.kernels.within import balance, project
 
@@ -15,6 +15,7 @@ __all__ = [
     "Sandwich",
     "balance",
     "collapse",
+    "floored",
     "learnt_variance",
     "project",
     "sandwich",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["shared_covariance", "shock_kernel"]
+__all__ = ["floored", "shared_covariance", "shock_kernel"]
+_FLOOR = -0.2
 
 Float = NDArray[np.float64]
 
@@ -72,15 +73,29 @@ def shared_covariance(
     Notes
     -----
     Σ_c A_c′KA_c − Σ_i A_i′KA_i: covariances between areas of one cluster; each area's own variance
-    is in its score already. Negative directions are set to 0.
+    is in its score already. It can be negative: see :func:`floored`.
     """
     within = np.einsum("cg,gtp->ctp", cells, pull)
     together = np.einsum("ctp,ts,csq->pq", within, kernel, within, optimize=True)
     own = np.einsum("g,gtp,ts,gsq->pq", squares, pull, kernel, pull, optimize=True)
     added = bread @ (together - own) @ bread
-    values, vectors = np.linalg.eigh((added + added.T) / 2.0)
-    positive: Float = (vectors * np.maximum(values, 0.0)) @ vectors.T
     alone = np.einsum("g,gtp,gtp->p", squares, pull, pull)
     summed = np.einsum("ctp,ctp->p", within, within)
     gathered = 1.0 - np.divide(alone, summed, out=np.ones_like(alone), where=summed > 0)
-    return positive, np.clip(gathered, 0.0, 1.0)
+    return (added + added.T) / 2.0, np.clip(gathered, 0.0, 1.0)
+
+
+def floored(own: Float, added: Float) -> Float:
+    """``added``, held above −0.2·``own`` in every direction.
+
+    Setting every negative value to 0 would make the whole too large on average where little is
+    shared; none at all would let chance eat up the own variance.
+    """
+    values, vectors = np.linalg.eigh(own)
+    kept = values > 1e-12 * values.max(initial=0.0)
+    root = vectors[:, kept] * np.sqrt(values[kept])
+    inverse = vectors[:, kept] / np.sqrt(values[kept])
+    relative, axes = np.linalg.eigh(inverse.T @ added @ inverse)
+    turned = root @ axes
+    held: Float = (turned * np.maximum(relative, _FLOOR)) @ turned.T
+    return held
