@@ -149,7 +149,7 @@ def replay(
     judged = tuple(null.site for null in nulls) or sites
     behind = counted(stage, study.assignment, judged)
     notes = (*verdict.notes, *_notes(sites, pools, design))
-    draws = [plain_draws(panel, stage, null, estimator) for null in nulls]
+    draws = plain_draws(panel, stage, nulls, estimator)
     return ReplayResult(
         effect=adjusted_effect(verdict, behind, ci_level, alternative, notes),
         raw=_raw(panel, design, stage, nulls, sites, estimator, draws, ci_level, alternative),

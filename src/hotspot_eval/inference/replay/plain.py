@@ -50,10 +50,29 @@ def scene_designs(stage: Stage, site: Site, scenes: Scenes) -> list[Design]:
     return designs
 
 
-def plain_draws(panel: Panel, stage: Stage, null: SiteNull, estimator: Estimator) -> Vector:
-    """The estimator on every scene of a site's pool, shape (S,)."""
-    designs = scene_designs(stage, null.site, null.pool.scenes)
-    return np.asarray(estimator.many(panel, designs), dtype=np.float64)
+def plain_draws(
+    panel: Panel, stage: Stage, nulls: Sequence[SiteNull], estimator: Estimator
+) -> list[Vector]:
+    """The estimator on every scene of each site's pool; a scene of several pools is fitted once."""
+    place: dict[tuple[object, ...], int] = {}
+    designs: list[Design] = []
+    rows: list[NDArray[np.intp]] = []
+    for null in nulls:
+        scenes, site = null.pool.scenes, null.site
+        keys = [
+            (onset, treated.tobytes(), controls.tobytes(), site.windows, site.shares.tobytes())
+            for onset, treated, controls in zip(
+                scenes.onset.tolist(), scenes.treated, scenes.controls, strict=True
+            )
+        ]
+        new = [number for number, key in enumerate(keys) if key not in place]
+        place |= {keys[number]: len(designs) + at for at, number in enumerate(new)}
+        designs += scene_designs(stage, site, scenes.take(np.array(new, dtype=np.intp)))
+        rows.append(np.array([place[key] for key in keys], dtype=np.intp))
+    if not designs:
+        return []
+    values = np.asarray(estimator.many(panel, designs), dtype=np.float64)
+    return [values[row] for row in rows]
 
 
 def plain_effect(
