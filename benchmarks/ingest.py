@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -122,6 +123,7 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({**result, "peak_mb": peak}))
         return
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
     source = options.folder / "police_uk" / "northumbria"
     work = Path(tempfile.mkdtemp(prefix="ingest-", dir=options.work))
     try:
