@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,6 +13,13 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.cohorts.cells import Base, Cells, Control, estimate_cells
 from hotspot_eval.did.cohorts.contrast import Method
+from hotspot_eval.did.cohorts.support import (
+    by_cluster,
+    cohort_notes,
+    covariates_of,
+    cross,
+    mammen,
+)
 from hotspot_eval.did.cohorts.weights import Aggregation, Weighting, weightings
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.did.twoway import ClusterBy, clusters
@@ -26,7 +32,6 @@ __all__ = ["GroupTime", "group_time"]
 
 Float = NDArray[np.float64]
 Kind = Literal["simple", "group", "event", "calendar", "cells"]
-_FEW = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -83,7 +88,7 @@ class GroupTime:
                 ("overall",), np.array([np.nan]), np.array([[np.nan]]), (nothing,)
             )
         weighting = weightings(self.sample, self.cells, kind, self.labels)
-        covariance = _cross(self._influence(weighting), self.cluster)
+        covariance = cross(self._influence(weighting), self.cluster)
         told = self.told.of(kind)
         parts = tuple(
             self._effect(told.of(label), value, variance, overall=label == "overall")
@@ -113,7 +118,7 @@ class GroupTime:
             chosen = np.arange(begin, min(begin + 512, count))
             unit = np.zeros((count, len(chosen)))
             unit[chosen, np.arange(len(chosen))] = 1.0
-            summed = _by_cluster(cells.combine(unit, len(self.sample.areas)), self.cluster)
+            summed = by_cluster(cells.combine(unit, len(self.sample.areas)), self.cluster)
             variance[chosen] = (summed**2).sum(axis=0) / len(self.sample.areas) ** 2
         sizes = pd.Series(self.sample.first[self.sample.treated]).value_counts()
         return pd.DataFrame(
@@ -155,7 +160,7 @@ class GroupTime:
             )
         unit = np.zeros((len(cells.att), len(pre)))
         unit[pre, np.arange(len(pre))] = 1.0
-        covariance = _cross(cells.combine(unit, n), self.cluster)
+        covariance = cross(cells.combine(unit, n), self.cluster)
         statistic = float(
             cells.att[pre] @ np.linalg.pinv(covariance, hermitian=True) @ cells.att[pre]
         )
@@ -237,15 +242,15 @@ class GroupTime:
         groups = n if self.cluster is None else int(self.cluster.max()) + 1
         if kind != "cells":
             weighting = weightings(self.sample, cells, kind, self.labels)
-            influence = _by_cluster(self._influence(weighting), self.cluster)
-            moved = _mammen(rng, draws, groups) @ influence / n
+            influence = by_cluster(self._influence(weighting), self.cluster)
+            moved = mammen(rng, draws, groups) @ influence / n
             return weighting.labels, weighting.values, moved
         labels = tuple(
             f"{self.labels[g]}, {self.labels[t]}"
             for g, t in zip(cells.cohort, cells.period, strict=True)
         )
         moved = np.zeros((draws, len(cells.att)))
-        chance = _mammen(rng, draws, groups)
+        chance = mammen(rng, draws, groups)
         for block in cells.blocks:
             rows = block.rows if self.cluster is None else self.cluster[block.rows]
             moved += (chance[:, rows] @ block.left) @ block.right
@@ -352,7 +357,7 @@ def group_time(
     if anticipation < 0:
         raise InputError(Problem(where="argument 'anticipation'", what="must be 0 or more"))
     sample = lay(panel, design, counts=False, drop_off=True)
-    x = None if covariates is None else _covariates(covariates, sample.areas)
+    x = None if covariates is None else covariates_of(covariates, sample.areas)
     cells = estimate_cells(
         sample, x, control=control, base=base, method=method, anticipation=anticipation
     )
@@ -369,58 +374,5 @@ def group_time(
         labels=panel.periods.labels,
         cluster=clusters(sample, cluster),
         told=told,
-        notes=_cohort_notes(sample, cells, panel.periods.labels),
+        notes=cohort_notes(sample, cells, panel.periods.labels),
     )
-
-
-def _cohort_notes(sample: Sample, cells: Cells, labels: tuple[str, ...]) -> tuple[str, ...]:
-    cohorts, sizes = np.unique(sample.first[sample.treated], return_counts=True)
-    notes = []
-    small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
-    if small:
-        notes.append(
-            f"cohorts of fewer than {_FEW} areas ({', '.join(small[:5])}): standard errors are too "
-            "small"
-        )
-    lost = [labels[g] for g in cohorts if g not in cells.cohort]
-    if lost:
-        notes.append(f"cohorts without a period before treatment: {', '.join(lost[:5])}")
-    return tuple(notes)
-
-
-def _covariates(given: pd.DataFrame | pd.Series, areas: Iterable[str]) -> Float:
-    frame = given.to_frame() if isinstance(given, pd.Series) else given
-    frame = frame.set_axis([str(label) for label in frame.index], axis=0)
-    wanted = list(areas)
-    absent = [area for area in wanted if area not in frame.index]
-    if absent:
-        raise InputError(Problem(where="covariates", what="have no row for areas", examples=absent))
-    x = frame.loc[wanted].to_numpy(dtype=np.float64)
-    if x.shape[0] != len(wanted) or not np.isfinite(x).all():
-        bad = [area for area, row in zip(wanted, x, strict=False) if not np.isfinite(row).all()]
-        raise InputError(
-            Problem(where="covariates", what="are not finite, or repeated, in areas", examples=bad)
-        )
-    return x
-
-
-def _by_cluster(influence: Float, cluster: NDArray[np.intp] | None) -> Float:
-    if cluster is None:
-        return influence
-    sums = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
-    np.add.at(sums, cluster, influence)
-    return sums
-
-
-def _cross(influence: Float, cluster: NDArray[np.intp] | None) -> Float:
-    summed = _by_cluster(influence, cluster)
-    covariance: Float = summed.T @ summed / len(influence) ** 2
-    return covariance
-
-
-def _mammen(rng: np.random.Generator, draws: int, groups: int) -> Float:
-    """Two-point weights of mean 0, variance 1 and third moment 1."""
-    golden = (1.0 + np.sqrt(5.0)) / 2.0
-    low = rng.random((draws, groups)) < golden / np.sqrt(5.0)
-    weights: Float = np.where(low, 1.0 - golden, golden)
-    return weights

@@ -1,0 +1,75 @@
+"""Around group-time effects: covariates, clusters, multipliers and remarks on cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hotspot_eval.did.cohorts.cells import Cells
+from hotspot_eval.did.sample import Sample
+from hotspot_eval.errors import InputError, Problem
+
+__all__ = ["by_cluster", "cohort_notes", "covariates_of", "cross", "mammen"]
+
+Float = NDArray[np.float64]
+_FEW = 5
+
+
+def cohort_notes(sample: Sample, cells: Cells, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Small cohorts, and cohorts without a period before."""
+    cohorts, sizes = np.unique(sample.first[sample.treated], return_counts=True)
+    notes = []
+    small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
+    if small:
+        notes.append(
+            f"cohorts of fewer than {_FEW} areas ({', '.join(small[:5])}): standard errors are too "
+            "small"
+        )
+    lost = [labels[g] for g in cohorts if g not in cells.cohort]
+    if lost:
+        notes.append(f"cohorts without a period before treatment: {', '.join(lost[:5])}")
+    return tuple(notes)
+
+
+def covariates_of(given: pd.DataFrame | pd.Series, areas: Iterable[str]) -> Float:
+    """Covariates in the order of areas, shape (n, K)."""
+    frame = given.to_frame() if isinstance(given, pd.Series) else given
+    frame = frame.set_axis([str(label) for label in frame.index], axis=0)
+    wanted = list(areas)
+    absent = [area for area in wanted if area not in frame.index]
+    if absent:
+        raise InputError(Problem(where="covariates", what="have no row for areas", examples=absent))
+    x = frame.loc[wanted].to_numpy(dtype=np.float64)
+    if x.shape[0] != len(wanted) or not np.isfinite(x).all():
+        bad = [area for area, row in zip(wanted, x, strict=False) if not np.isfinite(row).all()]
+        raise InputError(
+            Problem(where="covariates", what="are not finite, or repeated, in areas", examples=bad)
+        )
+    return x
+
+
+def by_cluster(influence: Float, cluster: NDArray[np.intp] | None) -> Float:
+    """Sums of influence within clusters."""
+    if cluster is None:
+        return influence
+    sums = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
+    np.add.at(sums, cluster, influence)
+    return sums
+
+
+def cross(influence: Float, cluster: NDArray[np.intp] | None) -> Float:
+    """Covariance of means from influence values."""
+    summed = by_cluster(influence, cluster)
+    covariance: Float = summed.T @ summed / len(influence) ** 2
+    return covariance
+
+
+def mammen(rng: np.random.Generator, draws: int, groups: int) -> Float:
+    """Two-point weights of mean 0, variance 1 and third moment 1."""
+    golden = (1.0 + np.sqrt(5.0)) / 2.0
+    low = rng.random((draws, groups)) < golden / np.sqrt(5.0)
+    weights: Float = np.where(low, 1.0 - golden, golden)
+    return weights

@@ -1,0 +1,160 @@
+"""Honest intervals: what remains of an effect when trends were not quite parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.inference.honest.magnitudes import relative_interval
+from hotspot_eval.inference.honest.smoothness import smooth_interval
+
+__all__ = ["Honest", "Restriction", "honest_did"]
+
+Float = NDArray[np.float64]
+Restriction = Literal["relative_magnitudes", "smoothness"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Honest:
+    """Robust intervals, one for each bound on the violation of parallel trends.
+
+    Parameters
+    ----------
+    restriction : {"relative_magnitudes", "smoothness"}
+    m : tuple of float
+    low, high : ndarray, shape (len(m),)
+    level : float
+    breakdown : float
+        The largest given m whose interval leaves out 0; NaN if none does.
+    """
+
+    restriction: Restriction
+    m: tuple[float, ...]
+    low: Float
+    high: Float
+    level: float
+    breakdown: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a bound: m, low, high, excludes_zero."""
+        return pd.DataFrame(
+            {
+                "m": self.m,
+                "low": self.low,
+                "high": self.high,
+                "excludes_zero": (self.low > 0) | (self.high < 0),
+            }
+        )
+
+
+def honest_did(
+    beta: ArrayLike,
+    vcov: ArrayLike,
+    *,
+    n_pre: int,
+    n_post: int,
+    restriction: Restriction = "relative_magnitudes",
+    m: float | Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Honest:
+    """Intervals for a post-treatment effect that allow for diverging trends.
+
+    Parameters
+    ----------
+    beta : array_like, shape (n_pre + n_post,)
+        Event-study coefficients in time order, base period left out.
+    vcov : array_like, shape (n_pre + n_post, n_pre + n_post)
+    n_pre, n_post : int
+    restriction : {"relative_magnitudes", "smoothness"}
+        The divergence of trends from one period to the next after the start is at most ``m`` times
+        the largest before it; or its slope changes by at most ``m`` from one period to the next.
+    m : float or sequence of float
+    weights : array_like, shape (n_post,), optional
+        Which mean of the effects after the start; by default the first period.
+    level : float
+
+    Returns
+    -------
+    Honest
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, the covariance is singular, or ``m`` is negative.
+
+    Notes
+    -----
+    Relative magnitudes: test inversion with the conditional least-favourable hybrid test over the
+    union of sets "the largest divergence before was in period s, with this sign". Smoothness: the
+    shortest fixed-length interval around an affine estimator, its worst bias taken in.
+
+    References
+    ----------
+    Rambachan & Roth (2023), https://doi.org/10.1093/restud/rdad018;
+    Andrews, Roth & Pakes (2023), https://doi.org/10.1093/restud/rdac079
+
+    Examples
+    --------
+    >>> result = honest_did([0.0, 0.5], [[0.01, 0.0], [0.0, 0.01]], n_pre=1, n_post=1,
+    ...                     restriction="smoothness", m=0.0)
+    >>> result.to_frame().round(3).to_numpy().tolist()
+    [[0.0, 0.223, 0.777, True]]
+    """
+    check_choice("restriction", restriction, get_args(Restriction))
+    b, v = np.asarray(beta, dtype=np.float64), np.asarray(vcov, dtype=np.float64)
+    bounds = tuple(float(x) for x in np.atleast_1d(np.asarray(m, dtype=np.float64)))
+    w = np.eye(max(n_post, 1))[0] if weights is None else np.asarray(weights, dtype=np.float64)
+    _check(b, v, n_pre, n_post, bounds, w, level)
+    interval = relative_interval if restriction == "relative_magnitudes" else smooth_interval
+    ends = np.array([interval(b, v, n_pre, w, bound, 1.0 - level) for bound in bounds])
+    robust = [x for x, (low, high) in zip(bounds, ends, strict=True) if low > 0 or high < 0]
+    return Honest(
+        restriction=restriction,
+        m=bounds,
+        low=ends[:, 0],
+        high=ends[:, 1],
+        level=level,
+        breakdown=max(robust, default=float("nan")),
+    )
+
+
+def _check(
+    b: Float, v: Float, n_pre: int, n_post: int, m: tuple[float, ...], w: Float, level: float
+) -> None:
+    problems = []
+    size = n_pre + n_post
+    if n_pre < 1 or n_post < 1:
+        problems.append(Problem(where="arguments 'n_pre' and 'n_post'", what="must be 1 or more"))
+    if b.shape != (size,) or v.shape != (size, size):
+        problems.append(
+            Problem(
+                where="arguments 'beta' and 'vcov'",
+                what=f"have shapes {b.shape} and {v.shape}, not ({size},) and ({size}, {size})",
+                advice="Leave the base period out.",
+            )
+        )
+    elif not (np.isfinite(b).all() and np.isfinite(v).all()):
+        problems.append(Problem(where="arguments 'beta' and 'vcov'", what="must be finite"))
+    elif np.linalg.eigvalsh((v + v.T) / 2.0)[0] <= 0:
+        problems.append(
+            Problem(
+                where="argument 'vcov'",
+                what="is not positive definite",
+                advice="With fewer treated clusters than periods use fewer, longer periods.",
+            )
+        )
+    if w.shape != (n_post,):
+        problems.append(Problem(where="argument 'weights'", what=f"must have shape ({n_post},)"))
+    if not m or min(m) < 0:
+        problems.append(Problem(where="argument 'm'", what="must be 0 or more"))
+    if not 0 < level < 1:
+        problems.append(Problem(where="argument 'level'", what="must lie in (0, 1)"))
+    if problems:
+        raise InputError(*problems)
