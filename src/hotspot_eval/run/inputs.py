@@ -16,13 +16,14 @@ from hotspot_eval.data import (
     InterventionRegister,
     read_areas,
     read_counts,
+    read_incidents,
     read_met_counts,
     read_police_uk,
     read_register,
 )
 from hotspot_eval.data.breaks import Source
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.ledger import Ledger, LedgerNote
+from hotspot_eval.ledger import LedgerNote
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.periods import Periods
 from hotspot_eval.run.folders import Folders
@@ -150,26 +151,50 @@ class Inputs:
             Whatever the readers refuse; counts and boundaries of different geographies.
         """
         areas = self.areas()
-        return _with_places(self.counted(areas.index), areas, self.population())
+        return _with_places(self.counted(areas), areas, self.population())
 
-    def counted(self, areas: pd.Index | None = None) -> Panel:
+    def counted(self, areas: gpd.GeoDataFrame | None = None) -> Panel:
         """Counts of the study's outcomes as the readers give them, boundaries aside.
 
-        ``areas`` completes the grid where a source leaves out areas without events.
+        ``areas`` completes the grid where a source leaves out areas without events, and places
+        records that carry a point but no area.
         """
         counts, window = self.params.counts, self.params.window
         outcomes = [self.params.outcomes.primary, *self.params.outcomes.secondary]
         files = self.count_files()
         start, end = window.start, window.end
-        drawn = None if areas is None else list(areas)
-        if counts.kind == "incidents":
-            return self._dated(files, outcomes, drawn)
-        if counts.kind == "police_uk":
-            return read_police_uk(files).panel(outcomes=outcomes, areas=drawn)
         if counts.kind == "met_counts":
             return read_met_counts(files, offences=outcomes).panel(outcomes, start=start, end=end)
-        tidy = read_counts(files[0], area=counts.area, period=counts.period, outcomes=outcomes)
-        return tidy.panel(outcomes, absent=counts.absent, start=start, end=end)
+        if counts.kind == "tidy":
+            tidy = read_counts(
+                files[0], area=counts.area or "area", period=counts.period, outcomes=outcomes
+            )
+            return tidy.panel(outcomes, absent=counts.absent, start=start, end=end)
+        if counts.kind == "police_uk":
+            records = read_police_uk(files)
+        else:
+            records = read_incidents(
+                files,
+                date=counts.period,
+                crime_type=counts.outcome_column,
+                area=counts.area,
+                longitude=counts.longitude,
+                latitude=counts.latitude,
+                easting=counts.easting,
+                northing=counts.northing,
+                date_format=counts.date_format,
+                start=start,
+                end=end,
+            )
+        own = counts.kind == "incidents"
+        chosen = {name: counts.types.get(name, [name]) for name in outcomes}
+        return records.panel(
+            outcomes=chosen if own or counts.types else outcomes,
+            areas=areas,
+            frequency=window.frequency if window.frequency != "step" else "month",
+            start=start,
+            end=end,
+        )
 
     def coverage(self) -> tuple[Periods, NDArray[np.bool_]] | None:
         """Periods from the first to the last of the counts, and which have counts at all.
@@ -221,42 +246,6 @@ class Inputs:
                 )
             )
         return [self.folders.find(path, field=f"counts.paths[{i}]") for i, path in enumerate(paths)]
-
-    def _dated(self, files: list[Path], outcomes: list[str], areas: list[str] | None) -> Panel:
-        counts, window = self.params.counts, self.params.window
-        columns = [c for c in (counts.area, counts.period, counts.outcome_column) if c]
-        frame = pd.concat([_columns(file, columns) for file in files], ignore_index=True)
-        read = len(frame)
-        if counts.outcome_column is not None:
-            frame = frame[frame[counts.outcome_column].isin(outcomes)]
-        book = Ledger().step(
-            "read incidents",
-            rows_in=read,
-            rows_out=len(frame),
-            left_out=[LedgerNote(reason="another outcome", rows=read - len(frame))],
-        )
-        panel = Panel.from_incidents(
-            frame,
-            area=counts.area,
-            date=counts.period,
-            frequency=window.frequency,
-            outcome=counts.outcome_column,
-            areas=areas,
-            start=window.start,
-            end=window.end,
-            ledger=book,
-        )
-        absent = [name for name in outcomes if name not in panel.outcomes]
-        if absent:
-            raise InputError(
-                Problem(
-                    where="field 'outcomes'",
-                    what="do not occur in the records",
-                    examples=absent,
-                    advice=f"There are {', '.join(panel.outcomes)}.",
-                )
-            )
-        return panel
 
 
 def _columns(file: Path, columns: list[str]) -> pd.DataFrame:

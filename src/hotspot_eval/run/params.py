@@ -46,15 +46,22 @@ class CountsSource(_Strict):
 
     ``tidy``: one row an area and period, a column an outcome. ``met_counts``: wide files of the
     London Datastore. ``police_uk``: street files. ``incidents``: dated records, one row each.
-    ``source`` and ``force`` say whose breaks of the calendar concern the study; a source that is
-    neither said nor told by the kind is concerned by all of them.
+    ``types`` says which types of record an outcome adds up; records without an area are placed by
+    their point. ``source`` and ``force`` say whose breaks of the calendar concern the study; where
+    neither they nor the kind tell, all do.
     """
 
     kind: Literal["tidy", "met_counts", "police_uk", "incidents"]
     paths: list[Relative] = Field(min_length=1)
-    area: str = "area"
+    area: str | None = "area"
     period: str = "period"
     outcome_column: str | None = None
+    types: dict[str, list[str]] = {}
+    longitude: str | None = None
+    latitude: str | None = None
+    easting: str | None = None
+    northing: str | None = None
+    date_format: str | None = None
     source: Literal["police_uk", "met", "internal"] | None = None
     force: str | None = None
     absent: Literal["zero", "missing"] | None = None
