@@ -9,6 +9,7 @@ from hotspot_eval.planning.controls import (
     same_rule_controls,
 )
 from hotspot_eval.planning.description import role_table, selection_ranks
+from hotspot_eval.planning.design_table import design_table
 from hotspot_eval.planning.power import DetectableEffect, minimum_detectable_effect
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DetectableEffect",
     "MatchedControls",
     "balance",
+    "design_table",
     "far_controls",
     "matched_controls",
     "minimum_detectable_effect",

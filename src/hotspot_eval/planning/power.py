@@ -14,7 +14,6 @@ from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.replay.engine import study_of
 from hotspot_eval.inference.replay.null import ONE_WINDOW, Joint, SiteNull, join
-from hotspot_eval.inference.replay.recipe import features
 from hotspot_eval.inference.replay.rules import Rule
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import PeriodLike
@@ -25,7 +24,6 @@ __all__ = ["DetectableEffect", "minimum_detectable_effect"]
 Vector = NDArray[np.float64]
 NAN = float("nan")
 _REDUCTIONS = np.arange(0.0, 0.96, 0.05)
-_NEAREST = 200
 _THINNINGS = 20
 
 
@@ -128,10 +126,10 @@ def minimum_detectable_effect(
 
     Notes
     -----
-    One site: the replays whose expected count is nearest to the site's own become pseudo-studies.
-    Each event of a pseudo-study's treated post window is kept with probability 1 − r, the test is
-    run against the pool's reference distribution, and the share of rejections over pseudo-studies
-    and draws is the power at r. Nothing of the treated areas after the start is read. Several
+    One site: every replay of its pool lends its studentised residual to a pseudo-study of the
+    site's own size. Each of the events expected there is kept with probability 1 − r, the test is
+    run against the pool's reference distribution, and the share of rejections over replays and
+    draws is the power at r. Nothing of the treated areas after the start is read. Several
     sites: the power of the t test with the spread that ``replay`` would use.
 
     Examples
@@ -172,28 +170,17 @@ def minimum_detectable_effect(
 
 def _thinned(null: SiteNull, rng: np.random.Generator, level: float) -> tuple[pd.Series, int]:
     """Share of pseudo-studies rejected, by reduction."""
-    scenes, reference = null.pool.scenes, null.reference
-    told = features(scenes, null.site.windows)
-    distance = np.abs(np.log(told.expected + 0.5) - np.log(null.expectation.expected + 0.5))
-    near = np.argsort(distance, kind="stable")[:_NEAREST]
-    events = np.sum(
-        [
-            scenes.sum_treated[near, scenes.onset[near] + o + 1]
-            - scenes.sum_treated[near, scenes.onset[near] + o]
-            for o in null.site.windows.on
-        ],
-        axis=0,
-    )
-    scale = reference.scale2[scenes.cluster[near]] * reference.inflation()
-    spread = np.sqrt((reference.phi * told.sampling[near] + reference.tau2) * scale)
+    told, reference = null.expectation, null.reference
+    events = max(1, round(told.counterfactual))
+    spread = float(np.sqrt(told.variance(0.0)))
     shares = []
     for reduction in _REDUCTIONS:
-        kept = rng.binomial(events.astype(np.int64), 1.0 - reduction, (_THINNINGS, len(near)))
-        shift = np.log((kept + 0.5) / (events + 0.5))
-        z = (reference.residual[near] + shift) / spread
-        p = weighted_p_values(z.ravel(), reference.u, reference.weights)
-        shares.append(float((p <= 1.0 - level).mean()))
-    return pd.Series(shares, index=_REDUCTIONS), len(near)
+        kept = rng.binomial(events, 1.0 - reduction, (_THINNINGS, len(reference.u)))
+        z = reference.u + np.log((kept + 0.5) / (events + 0.5)) / spread
+        p = weighted_p_values(z.ravel(), reference.u, reference.weights).reshape(z.shape)
+        found = (p <= 1.0 - level).mean(axis=0)
+        shares.append(float(np.average(found, weights=reference.weights)))
+    return pd.Series(shares, index=_REDUCTIONS), len(reference.u)
 
 
 def _from_spread(joint: Joint, level: float) -> pd.Series:

@@ -1,0 +1,59 @@
+"""Candidate sites side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.replay_worlds import boroughs
+
+from hotspot_eval.errors import InputError
+from hotspot_eval.inference import TopK
+from hotspot_eval.planning import design_table, minimum_detectable_effect
+from hotspot_eval.planning.design_table import _played
+
+RULE = TopK(k=4)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return boroughs(np.random.default_rng(7))
+
+
+def table_of(world, seed=0, **options):
+    given = {"sites": {"A": ["A00", "A01"], "B": ["B00", "B01", "B02"]}, "durations": [3, 6]}
+    return design_table(world, rule=RULE, rng=np.random.default_rng(seed), **(given | options))
+
+
+def test_a_row_is_the_power_of_that_design(world):
+    table = table_of(world, sites={"A": ["A00", "A01"]}, durations=[3], hours_per_area_period=40.0)
+    alone = minimum_detectable_effect(
+        world, _played(world, ["A00", "A01"], 3, None), rule=RULE, rng=np.random.default_rng(0)
+    )
+    row = table.iloc[0]
+    assert row["mde_percent"] == alone.percent
+    assert row["power"] == alone.power_at(-20)
+    assert row["officer_hours"] == 240.0
+
+
+def test_best_comes_first_and_everything_is_ranked(world):
+    table = table_of(world)
+    assert len(table) == 4
+    assert table["power"].is_monotonic_decreasing
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert table["officer_hours"].isna().all()
+
+
+def test_what_has_no_pool_stays_in_the_table():
+    short = boroughs(np.random.default_rng(3), clusters=2, months=20)
+    table = table_of(short, durations=[3])
+    assert table["power"].isna().all()
+    assert table["notes"].str.contains("no reference distribution").all()
+
+
+def test_refusals(world):
+    with pytest.raises(InputError, match="need at least one entry each"):
+        table_of(world, sites={})
+    with pytest.raises(InputError, match="must lie between 1 and 47 periods"):
+        table_of(world, durations=[0, 60])
+    with pytest.raises(InputError, match="are not in the panel"):
+        table_of(world, sites={"X": ["X99"]})
