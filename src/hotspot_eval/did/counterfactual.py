@@ -81,17 +81,7 @@ def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfac
     if not imputable.any():
         return "no treated cell has untreated areas in its period and untreated periods in its area"
     rows = table.group
-    calm = untreated[rows]
-    if model == "poisson":
-        per_scale = np.where(untreated & fitted.usable, fitted.shape, 0.0).sum(axis=1)
-        seen = sample.y.sum(axis=1, where=calm)
-        scale = np.divide(seen, per_scale[rows], out=np.zeros(len(seen)), where=per_scale[rows] > 0)
-        expected = scale[:, None] * fitted.shape[rows]
-    else:
-        count = np.maximum(calm.sum(axis=1), 1)
-        gap = np.where(calm, sample.y - fitted.common[rows], 0.0).sum(axis=1) / count
-        scale = np.ones(len(gap))
-        expected = gap[:, None] + fitted.common[rows]
+    scale, expected = _expect(sample, fitted, untreated, rows, model)
     event = sample.when - np.minimum(sample.first, sample.when.max() + 1)[:, None]
     imputed = imputable[rows]
     times = [None, *(np.unique(event[imputed]) if by_event else [])]
@@ -114,28 +104,40 @@ def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfac
     )
     effect = np.nan_to_num(estimate[0]) * sample.treatment
     lead = np.unique(rows, return_index=True)[1]
-    shown = np.where(
-        fitted.usable[rows] & sample.used,
-        expected * np.exp(effect) if model == "poisson" else expected + effect,
-        np.nan,
-    )
-    scores = _scores(sample.y, shown, tilde, rows)
+    known = fitted.usable[rows] & sample.used
+    poisson = model == "poisson"
+    shown = np.where(known, expected * np.exp(effect) if poisson else expected + effect, np.nan)
     return Counterfactual(
         labels=tuple("treatment" if e is None else str(int(e)) for e in times),
         estimate=estimate,
         reasons=reasons,
-        expected=np.where(fitted.usable[rows] & sample.used, expected, np.nan),
+        expected=np.where(known, expected, np.nan),
         fitted=shown,
         imputed=imputed,
         event=event,
-        scores=scores,
+        scores=_scores(sample.y, shown, tilde, rows),
         group=rows,
         scale=scale,
         tilde=tilde,
-        shape=fitted.shape * np.exp(effect[lead]) if model == "poisson" else fitted.shape,
-        level=expected if model == "poisson" else None,
+        shape=fitted.shape * np.exp(effect[lead]) if poisson else fitted.shape,
+        level=expected if poisson else None,
         ledger=_ledger(sample, on, imputed),
     )
+
+
+def _expect(
+    sample: Sample, fitted: _Fitted, untreated: Bool, rows: NDArray[np.intp], model: Model
+) -> tuple[Float, Float]:
+    """Level of each area from its untreated cells, and its expected values, (n,) and (n, t)."""
+    calm = untreated[rows]
+    if model == "poisson":
+        per_scale = np.where(untreated & fitted.usable, fitted.shape, 0.0).sum(axis=1)[rows]
+        seen = sample.y.sum(axis=1, where=calm)
+        scale = np.divide(seen, per_scale, out=np.zeros(len(seen)), where=per_scale > 0)
+        return scale, scale[:, None] * fitted.shape[rows]
+    count = np.maximum(calm.sum(axis=1), 1)
+    own = np.where(calm, sample.y - fitted.common[rows], 0.0).sum(axis=1) / count
+    return np.ones(len(own)), own[:, None] + fitted.common[rows]
 
 
 def _fit(
