@@ -10,7 +10,7 @@ from tests.replay_worlds import joint_operation, restless
 
 from hotspot_eval.design import Spell
 from hotspot_eval.inference.replay import TopK
-from hotspot_eval.inference.replay.engine import _verdict, study_of
+from hotspot_eval.inference.replay.engine import study_of, verdict_of
 
 RULE = TopK(k=4)
 MONTHS = 72
@@ -44,7 +44,7 @@ def judge(seed: int, kind: str, hot: float, kept: float) -> dict[str, float]:
         spells = [Spell(area=a, start=m, end=m) for a in design.treated for m in on]
         design = replace(design, treated=(), spells=spells, start=None, end=None)
     study = study_of(panel, design, rule=RULE, rng=rng)
-    verdict = _verdict(study.sites, study.nulls, study.pools, 0.95, "two-sided")
+    verdict = verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
     truth = float(np.log(kept))
     return {
         "rejects": float(verdict.p_value <= 0.05),

@@ -17,7 +17,7 @@ from scipy import stats
 from hotspot_eval.design import Design
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.inference.replay import Mimic, TopK
-from hotspot_eval.inference.replay.engine import reference_from
+from hotspot_eval.inference.replay.engine import reference_from, study_of, verdict_of
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST
 from hotspot_eval.inference.replay.recipe import features
 from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
@@ -170,6 +170,41 @@ def study_cell(
         fewer = rng.binomial(int(observed), REDUCTION)
         shift = float(np.log((fewer + 0.5) / (observed + 0.5)))
         rows.append(base | _judged(reference, told, row, cluster, shift, known, pool))
+    return pd.DataFrame(rows)
+
+
+def study_together(
+    panel: Panel, cell: Cell, rng: np.random.Generator, *, size: int | None
+) -> pd.DataFrame:
+    """Studies of several boroughs that start at once: groups of ``size``, or all."""
+    labels = panel.periods.labels
+    names = np.array(sorted(set(panel.cluster)))
+    home = np.array(panel.cluster)
+    rows = []
+    for onset in range(24, len(labels) - cell.post + 1, 1 if size is None else 2):
+        chosen = set(cell.chooser()(panel, labels[onset], rng))
+        groups = [names] if size is None else rng.permutation(names).reshape(-1, size)
+        for group in groups:
+            inside = [a for a, c in zip(panel.areas, home, strict=True) if c in set(group)]
+            design = Design(
+                treated=[a for a in inside if a in chosen],
+                controls=[a for a in inside if a not in chosen],
+                start=labels[onset],
+                pre_periods=cell.pre,
+                post_periods=cell.post,
+                gap=cell.gap,
+            )
+            study = study_of(panel, design, rule=cell.chooser(), rng=rng)
+            verdict = verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
+            rows.append(
+                {
+                    "onset": onset,
+                    "estimate": verdict.estimate,
+                    "std_error": verdict.std_error,
+                    "p": verdict.p_value,
+                    "covers": float(verdict.low < 0 < verdict.high),
+                }
+            )
     return pd.DataFrame(rows)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.replay_worlds import boroughs, joint_operation, restless
 
+from hotspot_eval.design import Design
 from hotspot_eval.did import PoissonDid
 from hotspot_eval.inference import TopK, replay
+from hotspot_eval.inference.replay.engine import study_of
 
 RULE = TopK(k=4)
 NOW = "2022-04"
@@ -81,3 +85,33 @@ def test_sites_without_a_pool_are_named():
     assert result.pool["rung"].tolist()[0] == 4
     assert any("1 of 2 sites have no reference" in note for note in result.effect.notes)
     assert np.isnan(result.sites["estimate"].iloc[0])
+
+
+def test_controls_from_everywhere_leave_touched_areas_out():
+    """With no controls named, a scene compares with every clean area of the panel."""
+    rng = np.random.default_rng(8)
+    panel = boroughs(rng)
+    chosen = [a for a in RULE(panel, NOW, rng) if a.startswith("A")]
+    design = Design(treated=chosen, start=NOW, pre_periods=3, post_periods=3)
+    study = study_of(panel, design, rule=RULE, rng=rng)
+    scenes = study.nulls[0].pool.scenes
+    treated = set(panel.positions(chosen).tolist())
+    at = panel.periods.labels.index(NOW)
+    late = [s for s in range(len(scenes)) if scenes.onset[s] > at - 3]
+    early = [s for s in range(len(scenes)) if scenes.onset[s] <= at - 3]
+    assert late and all(not treated & set(scenes.controls[s].tolist()) for s in late)
+    assert any(treated & set(scenes.controls[s].tolist()) for s in early)
+    assert len(scenes.controls[early[0]]) == len(panel.areas) - 4
+    effect = play(panel, design).effect
+    assert effect.n_control == len(panel.areas) - 4 and np.isfinite(effect.p_value)
+
+
+def test_a_panel_without_boroughs_replays_in_time():
+    rng = np.random.default_rng(9)
+    labelled = boroughs(rng, clusters=2, areas=30, months=96, first="2015-01")
+    panel = replace(labelled, cluster=None)
+    design = Design(treated=RULE(panel, NOW, rng), start=NOW, pre_periods=3, post_periods=3)
+    result = play(panel, design)
+    assert result.draws["cluster"].unique().tolist() == ["all areas"]
+    assert result.draws["period"].max() == "2022-01"
+    assert np.isfinite(result.effect.p_value)

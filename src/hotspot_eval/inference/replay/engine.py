@@ -47,7 +47,7 @@ from hotspot_eval.periods import PeriodLike
 from hotspot_eval.results import Effect
 from hotspot_eval.significance import Alternative
 
-__all__ = ["Study", "reference_from", "replay", "study_of"]
+__all__ = ["Study", "reference_from", "replay", "study_of", "verdict_of"]
 
 NAN = float("nan")
 PENALTY = 4.0
@@ -145,7 +145,7 @@ def replay(
     check_choice("alternative", alternative, get_args(Alternative))
     study = study_of(panel, design, rule=rule, rng=rng, washout=washout, breaks=breaks)
     stage, sites, pools, nulls = study.stage, study.sites, study.pools, study.nulls
-    verdict = _verdict(sites, nulls, pools, ci_level, alternative)
+    verdict = verdict_of(sites, nulls, pools, ci_level, alternative)
     judged = tuple(null.site for null in nulls) or sites
     behind = counted(stage, study.assignment, judged)
     notes = (*verdict.notes, *_notes(sites, pools, design))
@@ -246,13 +246,14 @@ def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> Sit
     )
 
 
-def _verdict(
+def verdict_of(
     sites: Sequence[Site],
     nulls: Sequence[SiteNull],
     pools: Sequence[tuple[Site, Pool]],
     level: float,
     alternative: Alternative,
 ) -> Verdict:
+    """The test of one site or the join of several; NaN with the reason where no pool was found."""
     if nulls:
         judge = partial(judge_one, nulls[0]) if len(nulls) == 1 else partial(judge_several, nulls)
         verdict = judge(level=level, alternative=alternative)
