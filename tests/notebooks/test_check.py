@@ -71,6 +71,16 @@ def test_a_usable_project_has_no_problem(project):
     assert "1 sites" in summary[0]
 
 
+def test_records_that_carry_a_point_and_no_area_are_usable(project):
+    points = {"kind": "incidents", "paths": ["incidents.csv"], "area": None, "source": "internal"}
+    columns = {"period": "datetime", "outcome_column": "outcome"}
+    metres = {"easting": "easting", "northing": "northing"}
+    edit(project, counts={**points, **columns, **metres})
+    assert told(project) == []
+    edit(project, areas={"path": "nowhere.gpkg"})
+    assert len(told(project)) == 1 and "nowhere.gpkg" in told(project)[0]
+
+
 def test_ten_mistakes_are_said_at_once_and_nothing_is_written(project):
     edit(
         project,

@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import papermill
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from hotspot_eval import cli
 from hotspot_eval.run.demo import write_inputs
-from hotspot_eval.run.plan import NOTEBOOKS
+from hotspot_eval.run.plan import NOTEBOOKS, notebook_folder
 
 pytestmark = pytest.mark.xdist_group("notebooks")
 
@@ -100,3 +101,20 @@ def test_status_and_report_read_what_was_written(study):
     page.unlink()
     assert CliRunner().invoke(cli.app, ["report", out]).exit_code == cli.ALL_WELL
     assert page.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "10_synthesis"])
+def test_every_notebook_runs_alone_with_its_defaults(name, tmp_path_factory):
+    """As in JupyterLab: from the notebooks' folder, without parameters, in any order."""
+    project = tmp_path_factory.getbasetemp() / "alone"
+    (project / "notebooks").mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(
+        str(notebook_folder() / f"{name}.ipynb"),
+        str(project / f"{name}.ipynb"),
+        cwd=str(project / "notebooks"),
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    where = "synthesis" if name == "10_synthesis" else "Alderbrook"
+    part = project / "outputs" / "demo" / "internal" / where / f"{name}.part.json"
+    assert part.is_file()

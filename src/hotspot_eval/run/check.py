@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
@@ -102,8 +103,12 @@ def _areas(inputs: Inputs) -> list[Problem]:
 
 
 def _counts(inputs: Inputs) -> list[Problem]:
-    if _usable(inputs, *(field for field, _ in inputs.named() if field.startswith("counts"))):
-        inputs.counted()
+    if not _usable(inputs, *(field for field, _ in inputs.named() if field.startswith("counts"))):
+        return []
+    areas, counts = _boundaries(inputs), inputs.params.counts
+    placed_by_point = counts.kind == "incidents" and counts.area is None
+    if areas is not None or not placed_by_point:
+        inputs.counted(areas)
     return []
 
 
@@ -207,16 +212,23 @@ def _usable(inputs: Inputs, *fields: str) -> bool:
     return True
 
 
+def _boundaries(inputs: Inputs) -> gpd.GeoDataFrame | None:
+    """The boundaries; None where they are faulty, which is told in its own place."""
+    if not _usable(inputs, "areas.path"):
+        return None
+    try:
+        return inputs.areas()
+    except InputError:
+        return None
+
+
 def _area_frame(inputs: Inputs) -> pd.DataFrame | None:
     """The boundaries, or where they are faulty at least their ids, names and boroughs."""
     if not _usable(inputs, "areas.path"):
         return None
     source = inputs.params.areas
-    try:
-        drawn: pd.DataFrame = inputs.areas()
-    except InputError:
-        pass
-    else:
+    drawn = _boundaries(inputs)
+    if drawn is not None:
         return drawn
     try:
         frame = pyogrio.read_dataframe(

@@ -10,9 +10,11 @@ import pandas as pd
 import yaml
 
 from hotspot_eval.report.files import slug, write_atomically
+from hotspot_eval.run.plan import plan_study
+from hotspot_eval.run.publish import run_study
 from hotspot_eval.simulate import Crime, Geography, Operation, simulate
 
-__all__ = ["beside_truth", "demo_params", "write_inputs"]
+__all__ = ["beside_truth", "demo_params", "demo_study", "write_inputs"]
 
 _PRIMARY = "violence"
 _PARAMS = {
@@ -84,6 +86,16 @@ def demo_params(project: Path) -> Path:
     out = project / "outputs" / "demo"
     params = out / "input" / "params.yaml"
     return params if params.is_file() else write_inputs(out)
+
+
+def demo_study(project: Path) -> Path:
+    """Folder of the demonstration's results, run first if it has not been."""
+    params = demo_params(project)
+    out = params.parents[1]
+    if not (out / "internal" / "study.json").is_file():
+        plan = plan_study([params], out=out)
+        run_study(plan, jobs=2, scheduler=None, fresh=True, tell=lambda site: None)
+    return out
 
 
 def beside_truth(out: Path) -> pd.DataFrame:

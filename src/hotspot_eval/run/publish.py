@@ -127,7 +127,7 @@ def _synthesis(plan: StudyPlan, pool: Executor) -> SiteRecord:
     folder.mkdir(parents=True, exist_ok=True)
     params = plan.sites[0].params
     try:
-        parameters = {"study": "../..", "folder": "."}
+        parameters = {"study": "../.."}
         pool.submit(run_notebook, SYNTHESIS, folder=folder, parameters=parameters).result()
     except Exception as error:
         reason = hide_paths(f"{SYNTHESIS}: {' '.join(str(error).split())}")[-400:]
