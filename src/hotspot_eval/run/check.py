@@ -227,7 +227,7 @@ def _area_frame(inputs: Inputs) -> pd.DataFrame | None:
     if not _usable(inputs, "areas.path"):
         return None
     source = inputs.params.areas
-    drawn = _boundaries(inputs)
+    drawn: pd.DataFrame | None = _boundaries(inputs)
     if drawn is not None:
         return drawn
     try:
