@@ -133,11 +133,12 @@ def check_outcome(
             }
         ]
     )
+    named = outcome[:1].upper() + outcome[1:].replace("_", " ")
     if reason is None:
-        sentence = f"{outcome} is not known to be an output of policing."
+        sentence = f"{named} is not known to be an output of policing."
     else:
         used = f"is used knowingly: {why}" if why else "is shown as a secondary outcome only"
-        sentence = f"{outcome} rises with police activity ({reason}) and {used}."
+        sentence = f"{named} rises with police activity ({reason}) and {used}."
     return Check(
         name="outcome or output",
         threat=_THREAT,
