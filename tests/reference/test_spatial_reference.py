@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from esda import G, G_Local, Geary, Moran, Moran_BV, Moran_Local, Moran_Rate
 from scipy import stats
+from tests.spatial_worlds import example, random_graph
 
 from hotspot_eval.spatial import (
     bivariate_moran,
@@ -28,7 +29,6 @@ from hotspot_eval.spatial import (
     moran,
     regression_moran,
 )
-from tests.spatial_worlds import example, random_graph
 
 NINE = 0.5e-10
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -60,10 +60,10 @@ def leave_one_out(
     by : {"area", "site", "cluster"}
         Units are taken from the treated areas. A cluster goes with its controls.
 
-    Raises
-    ------
-    InputError
-        If there are fewer than two units.
+    Returns
+    -------
+    LeftOut
+        With a check that is not assessed where there is one unit only.
 
     Examples
     --------
@@ -79,11 +79,7 @@ def leave_one_out(
     check_choice("by", by, get_args(Unit))
     units = _units(panel, design, by)
     if len(units) < 2:
-        raise InputError(
-            Problem(
-                where=f"argument 'by' = {by!r}", what=f"there are {len(units)} units to leave out"
-            )
-        )
+        return _nothing_to_leave_out(panel, design, estimator, by)
     reduced = [_without(design, gone) for gone in units.values()]
     values = estimator.many(panel, [design, *reduced])
     estimate = float(values[0])
@@ -91,6 +87,18 @@ def leave_one_out(
         {"left_out": list(units), "estimate": values[1:], "change": values[1:] - estimate}
     )
     return LeftOut(estimate=estimate, frame=frame, check=_left_out_check(frame, estimate, by))
+
+
+def _nothing_to_leave_out(panel: Panel, design: Design, estimator: Estimator, by: str) -> LeftOut:
+    check = Check(
+        name=f"leave one {by} out",
+        threat=f"One {by} may carry the whole effect.",
+        status="not assessed",
+        sentence=f"There is one treated {by} only: it carries the whole effect.",
+    )
+    empty = pd.DataFrame(columns=["left_out", "estimate", "change"])
+    estimate = float(estimator.many(panel, [design])[0])
+    return LeftOut(estimate=estimate, frame=empty, check=check)
 
 
 def _left_out_check(frame: pd.DataFrame, estimate: float, by: str) -> Check:

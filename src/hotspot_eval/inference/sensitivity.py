@@ -19,6 +19,8 @@ from hotspot_eval.significance import p_value_from_draws
 __all__ = ["Placebo", "placebo_dates", "placebo_places"]
 
 _FEWEST = 19
+_PLACES = "placebo places"
+_THREAT = "The estimate may be no larger than what happens without an operation."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -77,13 +79,14 @@ def placebo_dates(panel: Panel, design: Design, *, estimator: Estimator) -> Plac
     ----------
     panel : Panel, of one outcome
     design : Design
-        With ``pre_periods`` and ``post_periods``; several starts move together.
+        Several starts move together. A window that it leaves open is as long after the start as
+        the panel goes on after the last one, and as long before it.
     estimator : Estimator
 
     Raises
     ------
     InputError
-        If the design has no windows of its own, or if all draws equal the estimate.
+        If all draws equal the estimate.
 
     Notes
     -----
@@ -102,18 +105,11 @@ def placebo_dates(panel: Panel, design: Design, *, estimator: Estimator) -> Plac
     >>> len(placebo_dates(panel, design, estimator=PoissonDid()).draws)
     22
     """
-    if design.pre_periods is None or design.post_periods is None:
-        raise InputError(
-            Problem(
-                where="design",
-                what="has no pre_periods or post_periods, so it cannot be moved",
-                advice="Give both windows.",
-            )
-        )
     assignment = design.on(panel)
     onset = assignment.first[assignment.rows("treated")]
-    length = int(onset.max() - onset.min()) + design.post_periods
-    earliest = design.gap + design.pre_periods
+    design = _with_windows(design, onset, len(panel.periods))
+    length = int(onset.max() - onset.min()) + int(design.post_periods or 0)
+    earliest = design.gap + int(design.pre_periods or 0)
     shifts = range(length, int(onset.min()) - earliest + 1)
     moved = [_moved(panel, design, assignment, shift) for shift in shifts]
     labels = [panel.periods.labels[int(onset.min()) - shift] for shift in shifts]
@@ -167,9 +163,18 @@ def placebo_places(
         raise InputError(Problem(where="argument 'draws'", what=f"must be at least 1, not {draws}"))
     assignment = design.on(panel)
     homes = _homes(panel, assignment)
+    short = [
+        f"{label}: {len(treated)} treated, {len(controls)} controls"
+        for label, (treated, controls) in homes.items()
+        if len(controls) <= len(treated) and treated
+    ]
+    if short:
+        estimate = float(estimator.many(panel, [design])[0])
+        why = f"too few controls to deal the treatment out anew ({'; '.join(short)})"
+        return _unassessed(estimate, pd.DataFrame(columns=["label", "estimate"]), _PLACES, why)
     moved = [_dealt(panel, design, homes, rng) for _ in range(draws)]
     labels = [f"draw {number + 1}" for number in range(draws)]
-    return _placebo(panel, design, moved, labels, estimator, "placebo places")
+    return _placebo(panel, design, moved, labels, estimator, _PLACES)
 
 
 def _placebo(
@@ -185,25 +190,13 @@ def _placebo(
     frame = pd.DataFrame({"label": list(labels), "estimate": drawn})
     usable: NDArray[np.float64] = drawn[~np.isnan(drawn)]
     notes = () if len(usable) == len(drawn) else (f"{len(drawn) - len(usable)} gave no estimate",)
-    threat = "The estimate may be no larger than what happens without an operation."
     if np.isnan(estimate) or len(usable) < _FEWEST:
         why = (
             "the design itself gives no estimate"
             if np.isnan(estimate)
             else f"{len(usable)} draws are too few, {_FEWEST} are needed"
         )
-        check = Check(
-            name=name, threat=threat, status="not assessed", sentence=f"{why.capitalize()}."
-        )
-        nan = float("nan")
-        return Placebo(
-            estimate=estimate,
-            draws=frame,
-            p_value=nan,
-            smallest_p=nan,
-            check=check,
-            notes=(*notes, why),
-        )
+        return _unassessed(estimate, frame, name, why, *notes)
     if len(np.unique(usable)) == 1:
         raise InputError(
             Problem(where=name, what="every draw is the same: the placebo changes nothing")
@@ -211,7 +204,7 @@ def _placebo(
     p = p_value_from_draws(estimate, usable)
     check = Check(
         name=name,
-        threat=threat,
+        threat=_THREAT,
         status="passed" if p <= 0.1 else "failed",
         sentence=f"{len(usable)} placebos run from {usable.min():.3f} to {usable.max():.3f}; the "
         f"estimate is {estimate:.3f} (p = {p:.3f}).",
@@ -225,6 +218,25 @@ def _placebo(
         check=check,
         notes=notes,
     )
+
+
+def _unassessed(estimate: float, draws: pd.DataFrame, name: str, why: str, *notes: str) -> Placebo:
+    sentence = f"{why[:1].upper()}{why[1:]}."
+    return Placebo(
+        estimate=estimate,
+        draws=draws,
+        p_value=float("nan"),
+        smallest_p=float("nan"),
+        check=Check(name=name, threat=_THREAT, status="not assessed", sentence=sentence),
+        notes=(*notes, why),
+    )
+
+
+def _with_windows(design: Design, onset: NDArray[np.intp], periods: int) -> Design:
+    """The design with both windows closed, so that it can be moved."""
+    post = design.post_periods or periods - int(onset.max())
+    pre = design.pre_periods or min(post, int(onset.min()) - design.gap)
+    return replace(design, treated=(), pre_periods=max(pre, 1), post_periods=post)
 
 
 def _moved(panel: Panel, design: Design, assignment: Assignment, shift: int) -> Design:
@@ -251,19 +263,6 @@ def _homes(panel: Panel, assignment: Assignment) -> dict[str, tuple[list[str], l
     for role, place in (("treated", 0), ("control", 1)):
         for row in np.flatnonzero(assignment.role == role):
             homes.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
-    short = [
-        f"{label}: {len(treated)} treated, {len(controls)} controls"
-        for label, (treated, controls) in homes.items()
-        if len(controls) <= len(treated) and treated
-    ]
-    if short:
-        raise InputError(
-            Problem(
-                where="design",
-                what="clusters have too few controls to deal the treatment out anew",
-                examples=short,
-            )
-        )
     return homes
 
 

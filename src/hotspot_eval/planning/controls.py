@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 Vector = NDArray[np.float64]
+_NAME = "balance of controls"
+_THREAT = "Controls unlike the treated areas would have gone another way anyway."
 _POOR = 0.25
 _MEASURES = ("level", "trend", "recent rise")
 
@@ -97,11 +99,8 @@ def balance(panel: Panel, design: Design) -> Balance:
     Returns
     -------
     Balance
-
-    Raises
-    ------
-    InputError
-        If fewer than six periods lie before the first start, or there are no controls.
+        Its check is not assessed if fewer than six periods lie before the first start, or there
+        are no controls.
 
     Notes
     -----
@@ -121,15 +120,9 @@ def balance(panel: Panel, design: Design) -> Balance:
     assignment = design.on(panel)
     treated, controls = assignment.rows("treated"), assignment.rows("control")
     onset = int(assignment.first[treated].min())
-    problems = []
-    if onset < 6:
-        problems.append(
-            Problem(where="design", what=f"{onset} periods lie before the start; six are needed")
-        )
-    if not len(controls):
-        problems.append(Problem(where="design", what="has no control area"))
-    if problems:
-        raise InputError(*problems)
+    if onset < 6 or not len(controls):
+        why = f"{onset} periods lie before the start, where six are needed"
+        return _unassessed(why if onset < 6 else "there is no control area")
     return _balance(_profiles(panel, onset), treated, controls)
 
 
@@ -387,12 +380,21 @@ def _balance(
     return Balance(
         table=table,
         check=Check(
-            name="balance of controls",
-            threat="Controls unlike the treated areas would have gone another way anyway.",
+            name=_NAME,
+            threat=_THREAT,
             status="failed" if poor else "passed",
             sentence=sentence,
             evidence=table,
         ),
+    )
+
+
+def _unassessed(why: str) -> Balance:
+    columns = ["measure", "treated", "controls", "all_areas", "difference"]
+    sentence = f"{why[:1].upper()}{why[1:]}."
+    return Balance(
+        table=pd.DataFrame(columns=columns),
+        check=Check(name=_NAME, threat=_THREAT, status="not assessed", sentence=sentence),
     )
 
 

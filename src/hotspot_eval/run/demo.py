@@ -41,6 +41,11 @@ _PARAMS = {
         "post_periods": 6,
     },
     "selection": {"rule": "top_count", "lookback": 3},
+    "acknowledge": {
+        "lockdown-2020-03": "there was no lockdown in the simulated world",
+        "lockdown-2020-11": "there was no lockdown in the simulated world",
+        "lockdown-2021-01": "there was no lockdown in the simulated world",
+    },
     "licence": "Simulated data: no real place, person or incident.",
 }
 

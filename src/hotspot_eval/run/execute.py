@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from hotspot_eval.report.files import hide_paths
 from hotspot_eval.report.record import PART_SUFFIX
+from hotspot_eval.run.folders import CONTEXT
 from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.manifest import (
     code_version,
@@ -25,7 +26,6 @@ from hotspot_eval.run.manifest import (
     write_json,
 )
 from hotspot_eval.run.plan import NOTEBOOKS, SYNTHESIS, SitePlan, StudyPlan, notebook_folder
-from hotspot_eval.run.site import CONTEXT
 from hotspot_eval.run.warm import PROVISIONER
 
 __all__ = ["Progress", "SiteRun", "executor", "run_notebook", "run_sites"]

@@ -10,7 +10,9 @@ from typing import Self
 
 from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["Folders"]
+__all__ = ["CONTEXT", "Folders"]
+
+CONTEXT = "inputs.json"
 
 _FOREIGN = re.compile(r"://|^/vsi|^[A-Za-z]:|^~|[\x00*?\[\]|<>\"]")
 

@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 from libpysal.graph import Graph
 
-from hotspot_eval.data import breaks_in_window, check_outcome
+from hotspot_eval.data import CALENDAR, breaks_in_window, check_outcome
 from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did import LinearDid, PoissonDid
@@ -26,14 +26,13 @@ from hotspot_eval.planning import DetectableEffect, minimum_detectable_effect
 from hotspot_eval.report import Part
 from hotspot_eval.report.files import slug
 from hotspot_eval.results import Check, Effect
-from hotspot_eval.run.folders import Folders
+from hotspot_eval.run.folders import CONTEXT, Folders
 from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.params import Params, load_params
 from hotspot_eval.spatial import contiguity, rings
 
-__all__ = ["CONTEXT", "Site", "open_site"]
+__all__ = ["Site", "open_site"]
 
-CONTEXT = "inputs.json"
 _PANEL = "panel.npz"
 
 
@@ -223,6 +222,7 @@ class Site:
             rule=self.rule(),
             estimator=self.estimator(),
             rng=self.rng("replay"),
+            breaks=self.breaks(),
         )
 
     def minimum_detectable(self) -> DetectableEffect:
@@ -232,7 +232,31 @@ class Site:
             self.design(),
             rule=self.rule(),
             rng=self.rng("minimum detectable effect"),
+            breaks=self.breaks(),
         )
+
+    def breaks(self) -> list[np.datetime64]:
+        """Days at which the record changes and that the params do not acknowledge.
+
+        No replay may straddle one.
+        """
+        panel, counts = self.panel(self.primary), self.params.counts
+        known = self.inputs.acknowledged_breaks()
+        days = {
+            np.datetime64(day, "D")
+            for entry in CALENDAR
+            if entry.name not in known
+            and entry.concerns(
+                source=self.inputs.source(),
+                force=counts.force,
+                outcomes=panel.outcomes,
+                level=self.params.areas.level,
+            )
+            for day in (entry.start, entry.end)
+            if day is not None
+        }
+        first, last = panel.periods.starts[0], panel.periods.ends[-1]
+        return sorted(day for day in days if first < day < last)
 
     def break_check(self) -> Check:
         """Breaks in recording inside the study's windows.
