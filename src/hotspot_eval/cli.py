@@ -46,7 +46,7 @@ def demo(
     from hotspot_eval.run import demo as demonstration
 
     params = demonstration.write_inputs(out)
-    code = _run([params], data=[], out=out, jobs=jobs, scheduler=None, fresh=True)
+    code, _ = _run([params], data=[], out=out, jobs=jobs, scheduler=None, fresh=True)
     _print_frame(demonstration.beside_truth(out), title="Estimate beside the known truth")
     _say(f"Open {(out / 'index.html').as_posix()}")
     raise typer.Exit(code)
@@ -76,9 +76,11 @@ def run(
     data: DataOption = None,
 ) -> None:
     """Evaluate every site and their synthesis."""
-    raise typer.Exit(
-        _run(params, data=data or [], out=out, jobs=jobs, scheduler=scheduler, fresh=fresh)
+    code, where = _run(
+        params, data=data or [], out=out, jobs=jobs, scheduler=scheduler, fresh=fresh
     )
+    _say(f"Open {(where / 'index.html').as_posix()}")
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -129,7 +131,7 @@ def _run(
     jobs: int,
     scheduler: str | None,
     fresh: bool,
-) -> int:
+) -> tuple[int, Path]:
     from hotspot_eval.run.check import check_params
     from hotspot_eval.run.execute import SiteRun
     from hotspot_eval.run.plan import plan_study
@@ -148,8 +150,7 @@ def _run(
         outcomes = run_study(plan, jobs=jobs, scheduler=scheduler, fresh=fresh, tell=tell)
     failed = [site for site in outcomes if site.status == "failed"]
     _say(f"{len(outcomes) - len(failed)} of {len(outcomes)} sites evaluated.")
-    _say(f"Open {(plan.out / 'index.html').as_posix()}")
-    return SOME_FAILED if failed else ALL_WELL
+    return (SOME_FAILED if failed else ALL_WELL), plan.out
 
 
 class _progress:  # noqa: N801 - a context manager that reads like a function
