@@ -175,6 +175,47 @@ def test_a_gap_can_be_acknowledged(project):
     assert told(project) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("area,people\nA01001,n/k\n", "is not a number for areas (1: A01001)"),
+        ("area,people\nA01001,5\nA01001,6\n", "areas occur more than once (1: A01001)"),
+        ("area,people\n\xe9,5\n", "cannot be read"),
+        ('area,people\n"A01001,5\n', "cannot be read"),
+    ],
+)
+def test_a_faulty_population_is_named(project, text, said):
+    (project / "population.csv").write_bytes(text.encode("latin-1"))
+    assert any(said in line for line in told(project)), told(project)
+
+
+def test_one_fault_hides_no_other(project):
+    edit(project, areas={"id_column": "nope"}, study="Demo", boroughs=["Nowhere"])
+    edit(project, counts={"paths": ["counts.csv", "../../etc/passwd"]})
+    register = pd.read_csv(project / "register.csv")
+    register["end"] = "2020-01-01"
+    register.to_csv(project / "register.csv", index=False)
+    counts = pd.read_csv(project / "counts.csv")
+    counts[counts["month"] != "2021-11"].to_csv(project / "counts.csv", index=False)
+    lines = told(project)
+    said = "\n".join(lines)
+    for planted in ("nope", "field 'study'", "leaves the project", "2021-11", "end"):
+        assert planted in said, planted
+    assert "field 'study': is missing" not in said
+
+
+def test_a_borough_that_is_not_in_the_register_is_named(project):
+    edit(project, boroughs=["Nowhere"])
+    assert any("Nowhere" in line and "not in the register" in line for line in told(project))
+
+
+def test_counts_that_fall_in_no_area_are_noticed(project):
+    counts = pd.read_csv(project / "counts.csv")
+    counts[["violence", "robbery"]] = 0
+    counts.to_csv(project / "counts.csv", index=False)
+    assert any("not one event falls in an area" in line for line in told(project))
+
+
 def test_counts_of_another_geography_are_named(project):
     counts = pd.read_csv(project / "counts.csv")
     counts["area"] = counts["area"].replace("A01003", "OLD003")

@@ -22,12 +22,16 @@ pytestmark = pytest.mark.xdist_group("notebooks")
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
-    """Two simulated boroughs and one in which nothing was delivered, run once."""
+    """Two simulated boroughs, and one whose operation lies before all counts; run once."""
     home = tmp_path_factory.mktemp("study")
     params = write_inputs(home)
     told = yaml.safe_load(params.read_text())
-    told["boroughs"] = ["Alderbrook", "Cawdon", "Nowhere & <b>"]
+    told["title"] = "A study of <b>three</b> & more"
     params.write_text(yaml.safe_dump(told))
+    register = pd.read_csv(home / "input" / "register.csv")
+    early = register["borough"] == "Barnsgate"
+    register.loc[early, ["start", "end"]] = ["2016-01-04", "2016-03-27"]
+    register.to_csv(home / "input" / "register.csv", index=False)
     result = CliRunner().invoke(
         cli.app, ["run", str(params), "--out", str(home / "out"), "--jobs", "2"]
     )
@@ -42,10 +46,12 @@ def test_a_failing_site_stops_nobody_and_is_named(study):
     assert set(estimates.loc[estimates["role"] == "primary", "site"]) >= {"Alderbrook", "Cawdon"}
     failed = estimates[estimates["site_status"] == "failed"]
     assert len(failed) == 1
-    assert "not in the register" in failed["reason"].item()
+    assert failed["site"].item() == "Barnsgate"
+    assert "cannot be evaluated" in failed["reason"].item()
     index = (out / "index.html").read_text()
-    assert "Nowhere &amp; &lt;b&gt;" in index
-    assert "<b>" not in index.replace("&lt;b&gt;", "")
+    assert "cannot be evaluated" in index
+    assert "&lt;b&gt;three&lt;/b&gt; &amp; more" in index
+    assert "<b>" not in index
 
 
 def test_every_notebook_was_rendered_and_wrote_its_part(study):

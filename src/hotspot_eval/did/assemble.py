@@ -109,7 +109,10 @@ def effect_of(
     n_treated = len(np.unique(labels[sample.treated]))
     std_error = float(np.sqrt(kept @ regression.covariance() @ kept))
     df = regression.df(kept)
-    if regression.learnt is not None:
+    if not std_error > 0:
+        std_error = df = float("nan")
+        notes = (*notes, NO_NOISE)
+    elif regression.learnt is not None:
         if n_treated < 2:
             notes = (*notes, LIKE_CONTROLS)
     elif n_treated < 2 or not df > 0:
@@ -127,6 +130,7 @@ def effect_of(
     )
 
 
+NO_NOISE = "nothing varies around the fit, so its noise cannot be told: no standard error"
 LIKE_CONTROLS = (
     "one treated area: its noise is taken to be that of controls of like level, and a cluster-"
     "robust standard error cannot be computed from it; see randomisation or replay"

@@ -87,6 +87,10 @@ def numbers(frame: pd.DataFrame, names: tuple[str, ...], whole: bool) -> NDArray
     """Columns ``names`` as float64, shape (rows, K), NaN where blank; counts must be whole."""
     columns = []
     for name in names:
+        if frame[name].dtype.kind in "cMm":
+            raise InputError(
+                Problem(where=f"column '{name}'", what=f"is {frame[name].dtype}, not a number")
+            )
         numeric = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         unreadable = np.isnan(numeric) & frame[name].notna().to_numpy()
         fault, rows = "", np.zeros(0, dtype=int)

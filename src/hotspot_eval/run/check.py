@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.periods import Periods, interval_days
 from hotspot_eval.run.folders import Folders
-from hotspot_eval.run.inputs import Inputs
+from hotspot_eval.run.inputs import Inputs, place_problems
 from hotspot_eval.run.params import params_or_problems
 
 __all__ = ["check_params"]
@@ -103,19 +104,22 @@ def _areas(inputs: Inputs) -> list[Problem]:
 
 
 def _counts(inputs: Inputs) -> list[Problem]:
-    if not _usable(inputs, *(field for field, _ in inputs.named() if field.startswith("counts"))):
+    readable = _readable(inputs)
+    if readable is None:
         return []
     areas, counts = _boundaries(inputs), inputs.params.counts
     placed_by_point = counts.kind == "incidents" and counts.area is None
-    if areas is not None or not placed_by_point:
-        inputs.counted(areas)
-    return []
+    if areas is None and placed_by_point:
+        return []
+    panel = readable.counted(areas)
+    ids = _area_frame(inputs)
+    return [] if ids is None else place_problems(panel, ids)
 
 
 def _gaps(inputs: Inputs) -> list[Problem]:
     """Periods inside the study that the counts do not cover."""
-    fields = [field for field, _ in inputs.named() if field.startswith("counts")]
-    known = inputs.coverage() if _usable(inputs, *fields) else None
+    readable = _readable(inputs)
+    known = readable.coverage() if readable is not None else None
     if known is None:
         return []
     periods, covered = known
@@ -158,9 +162,29 @@ def _register(inputs: Inputs) -> list[Problem]:
                 examples=unknown,
             )
         ] * bool(unknown)
-    if _usable(inputs, "register.path"):
-        inputs.register(ids)
-    return []
+    if not _usable(inputs, "register.path"):
+        return []
+    register = inputs.register_on(ids)
+    asked = inputs.params.boroughs
+    unknown = [] if asked == "each" else [b for b in asked if b not in register.boroughs]
+    return [
+        Problem(
+            where="field 'boroughs'",
+            what="are not in the register",
+            examples=unknown,
+            advice=f"It has {', '.join(register.boroughs)}.",
+        )
+    ] * bool(unknown)
+
+
+def _readable(inputs: Inputs) -> Inputs | None:
+    """The inputs with only those counts files that are there: one bad path hides no other fault."""
+    counts = inputs.params.counts
+    names = [path for i, path in enumerate(counts.paths) if _usable(inputs, f"counts.paths[{i}]")]
+    if not names:
+        return None
+    kept = counts.model_copy(update={"paths": names})
+    return replace(inputs, params=inputs.params.model_copy(update={"counts": kept}))
 
 
 def _breaks(inputs: Inputs) -> list[Problem]:

@@ -29,7 +29,7 @@ from hotspot_eval.periods import Periods
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.params import Params
 
-__all__ = ["Inputs"]
+__all__ = ["Inputs", "place_problems"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,15 @@ class Inputs:
         problems: Literal["raise", "leave_out"] | None = None,
     ) -> InterventionRegister:
         """The intervention register, its areas checked against the boundaries."""
-        return self._read_register(self.areas() if areas is None else areas, problems=problems)
+        return self.register_on(self.areas() if areas is None else areas, problems=problems)
 
-    def _read_register(
-        self, areas: pd.DataFrame | None, *, problems: Literal["raise", "leave_out"] | None
+    def register_on(
+        self,
+        areas: pd.DataFrame | None,
+        *,
+        problems: Literal["raise", "leave_out"] | None = None,
     ) -> InterventionRegister:
+        """The register against these boundaries, or against none."""
         source = self.params.register_
         if source is None:
             raise InputError(
@@ -115,22 +119,22 @@ class Inputs:
         if source is None:
             return None
         path = self.folders.find(source.path, field="population.path")
-        try:
-            frame = pd.read_csv(path, dtype={source.id_column: str})
-        except pd.errors.EmptyDataError:
-            raise InputError(Problem(where=path.name, what="is empty")) from None
-        absent = [c for c in (source.id_column, source.value_column) if c not in frame.columns]
-        if absent:
-            raise InputError(
-                Problem(
-                    where=path.name,
-                    what="columns are missing",
-                    examples=absent,
-                    advice=f"It has {', '.join(frame.columns)}.",
-                )
-            )
-        ids = area_ids(frame[source.id_column])
-        return pd.Series(frame[source.value_column].to_numpy(), index=ids)
+        frame = _columns(path, [source.id_column, source.value_column])
+        ids = pd.Index(area_ids(frame[source.id_column]))
+        text = frame[source.value_column].astype(str).str.replace(",", "")
+        people = pd.to_numeric(text, errors="coerce")
+        faults = (
+            ("areas occur more than once", ids[ids.duplicated()].unique()),
+            ("is not a number for areas", ids[people.isna().to_numpy()]),
+        )
+        problems = [
+            Problem(where=path.name, what=what, examples=list(which))
+            for what, which in faults
+            if len(which)
+        ]
+        if problems:
+            raise InputError(*problems)
+        return pd.Series(people.to_numpy(np.float64), index=ids)
 
     def source(self) -> Source | None:
         """Whose breaks of the calendar concern the counts; None: everybody's."""
@@ -228,7 +232,7 @@ class Inputs:
         if told is not None:
             return [told.start]
         try:
-            register = self._read_register(None, problems="leave_out")
+            register = self.register_on(None, problems="leave_out")
         except InputError:
             register = self.register(areas, problems="leave_out")
         return sorted(set(register.spells.groupby("area")["start"].min()))
@@ -260,13 +264,13 @@ def _columns(file: Path, columns: list[str]) -> pd.DataFrame:
         ) from error
 
 
-def _with_places(panel: Panel, areas: gpd.GeoDataFrame, population: pd.Series | None) -> Panel:
-    """The panel of the areas that are drawn, with their boroughs and populations."""
+def place_problems(panel: Panel, areas: pd.DataFrame) -> list[Problem]:
+    """Counts and boundaries of different geographies, or counts that fall in no area."""
     drawn = set(areas.index)
     undrawn = [area for area in panel.areas if area not in drawn]
     uncounted = sorted(drawn - set(panel.areas))
     if undrawn and uncounted:
-        raise InputError(
+        return [
             Problem(
                 where="counts",
                 what="areas are not in the boundaries",
@@ -274,7 +278,26 @@ def _with_places(panel: Panel, areas: gpd.GeoDataFrame, population: pd.Series | 
                 advice=f"The boundaries have {len(uncounted)} areas without counts "
                 f"({', '.join(uncounted[:3])}, …): use boundaries of the same year as the counts.",
             )
-        )
+        ]
+    if not panel.counts.any():
+        return [
+            Problem(
+                where="counts",
+                what="not one event falls in an area of the study",
+                advice="Look for coordinates whose columns are swapped, or ids of another kind.",
+            )
+        ]
+    return []
+
+
+def _with_places(panel: Panel, areas: gpd.GeoDataFrame, population: pd.Series | None) -> Panel:
+    """The panel of the areas that are drawn, with their boroughs and populations."""
+    problems = place_problems(panel, areas)
+    if problems:
+        raise InputError(*problems)
+    drawn = set(areas.index)
+    undrawn = [area for area in panel.areas if area not in drawn]
+    uncounted = sorted(drawn - set(panel.areas))
     kept = panel.select(areas=[area for area in panel.areas if area in drawn])
     rows = areas.loc[list(kept.areas)]
     offset = None

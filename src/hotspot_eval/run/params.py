@@ -123,6 +123,14 @@ class Outcomes(_Strict):
     primary: str
     secondary: list[str] = []
 
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [self.primary, *self.secondary]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"outcomes are named more than once: {', '.join(twice)}")
+        return self
+
 
 class Window(_Strict):
     """Length of a period, the months or weeks read, and the windows around each start."""
@@ -237,12 +245,18 @@ def params_or_problems(path: Path) -> tuple[Params | None, list[Problem]]:
     data in the same run as those of the params.
     """
     raw, problems = _read(path, ())
+    if problems and not raw:
+        return None, problems
+    named: set[tuple[int | str, ...]] = set()
     for _ in range(200):
         try:
             return Params(**raw), problems
         except ValidationError as error:
             faults = error.errors(include_url=False)
-            problems += [_told(path, fault) for fault in faults]
+            # A value taken out for being wrong is not missing too.
+            told = [f for f in faults if not (f["type"] == "missing" and f["loc"] in named)]
+            problems += [_told(path, fault) for fault in told]
+            named |= {fault["loc"] for fault in faults}
             if not _without(raw, [fault["loc"] for fault in faults]):
                 break
     return None, problems
@@ -321,10 +335,24 @@ def _told(path: Path, fault: Any) -> Problem:
         )
     if fault["type"] == "missing":
         return Problem(where=where, what="is missing", advice="Every study needs it.")
+    if fault["type"] == "string_pattern_mismatch" and field == "study":
+        return Problem(
+            where=where,
+            what=f"{str(fault.get('input'))[:60]!r} is no name for a folder",
+            advice="Use lower-case letters, digits, '-' and '_'.",
+        )
     said = fault["msg"].removeprefix("Value error, ")
     given = fault.get("input")
     shown = f" (given: {str(given)[:60]!r})" if isinstance(given, (str, int, float)) else ""
     return Problem(where=where, what=f"{said[0].lower()}{said[1:]}{shown}")
+
+
+# What stands in for a required value that is missing or wrong, so that the data are still checked.
+_STANDS_FOR: dict[tuple[int | str, ...], Any] = {
+    ("study",): "unnamed",
+    ("title",): "untitled",
+    ("seed",): 0,
+}
 
 
 def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> bool:
@@ -335,7 +363,11 @@ def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> bool:
         trail = [part for part in place if not _is_tag(part)]
         for part in trail[:-1]:
             holder = holder.get(part) if isinstance(holder, dict) else None
-        if trail and isinstance(holder, dict) and trail[-1] in holder:
+        if tuple(trail) in _STANDS_FOR:
+            stand_in = _STANDS_FOR[tuple(trail)]
+            taken |= raw.get(str(trail[0])) != stand_in
+            raw[str(trail[0])] = stand_in
+        elif trail and isinstance(holder, dict) and trail[-1] in holder:
             value = holder[trail[-1]]
             reversed_dates = isinstance(value, dict) and {"start", "end"} <= set(value)
             if reversed_dates:
