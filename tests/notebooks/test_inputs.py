@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hotspot_eval.errors import InputError
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.params import Params
+from hotspot_eval.run.site import Site
 from hotspot_eval.simulate import Geography, Operation, World, simulate
 
 
@@ -114,3 +116,22 @@ def test_population_must_cover_every_area(folder, world):
     people = {"path": "people.csv", "id_column": "area", "value_column": "population"}
     with pytest.raises(InputError, match="population: is not above 0"):
         inputs(folder, TIDY, population=people).panel()
+
+
+def test_a_stored_panel_is_read_again_when_params_or_files_change(folder, tmp_path):
+    def site(**more: Any) -> Site:
+        made = inputs(folder, TIDY, **more)
+        return Site(name="any", params=made.params, inputs=made, folder=tmp_path)
+
+    first = site().panel()
+    assert [path.name.startswith("panel-") for path in tmp_path.iterdir()] == [True]
+    assert (site().panel().counts == first.counts).all()
+    assert site(outcomes={"primary": "robbery"}).panel().outcomes == ("robbery",)
+    untouched = (folder / "counts.csv").read_bytes()
+    counts = pd.read_csv(folder / "counts.csv")
+    try:
+        counts.assign(violence=counts["violence"] + 1).to_csv(folder / "counts.csv", index=False)
+        assert (site().panel().counts == first.counts + 1).all()
+    finally:
+        (folder / "counts.csv").write_bytes(untouched)
+    assert len(list(tmp_path.iterdir())) == 1

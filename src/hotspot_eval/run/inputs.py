@@ -27,6 +27,7 @@ from hotspot_eval.ledger import LedgerNote
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.periods import Periods
 from hotspot_eval.run.folders import Folders
+from hotspot_eval.run.manifest import files_below, fingerprint
 from hotspot_eval.run.params import Params
 
 __all__ = ["Inputs", "place_problems"]
@@ -60,6 +61,12 @@ class Inputs:
     def files(self) -> list[Path]:
         """Every input file or folder."""
         return [self.folders.find(path, field=field) for field, path in self.named()]
+
+    def state(self) -> str:
+        """Changes when the params or one of their files do, by size and time of change."""
+        files = [f for path in self.files() for f in files_below(path)]
+        seen = [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+        return fingerprint({"params": self.params.dump(), "files": seen})
 
     def boroughs(self) -> list[str]:
         """The sites of the study: the boroughs asked for, or each one of the register."""

@@ -14,7 +14,14 @@ from typing import Any
 from hotspot_eval.report.files import write_atomically
 from hotspot_eval.run.folders import Folders
 
-__all__ = ["code_version", "fingerprint", "input_checksums", "package_versions", "write_json"]
+__all__ = [
+    "code_version",
+    "files_below",
+    "fingerprint",
+    "input_checksums",
+    "package_versions",
+    "write_json",
+]
 
 _PACKAGES = (
     "numpy", "pandas", "scipy", "statsmodels", "libpysal", "esda", "geopandas", "numba", "duckdb",
@@ -40,14 +47,15 @@ def sha256(path: Path) -> str:
 
 def input_checksums(paths: Iterable[Path], folders: Folders) -> dict[str, dict[str, Any]]:
     """Path below its declared folder → SHA-256 and size; a folder gives every file below it."""
-    files = sorted({file for path in paths for file in _files(path)})
+    files = sorted({file for path in paths for file in files_below(path)})
     return {
         folders.told(file): {"sha256": sha256(file), "bytes": file.stat().st_size} for file in files
     }
 
 
-def _files(path: Path) -> list[Path]:
-    return [f for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path]
+def files_below(path: Path) -> list[Path]:
+    """Every file of a folder, at any depth; a file itself."""
+    return sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
 
 
 def package_versions() -> dict[str, str]:

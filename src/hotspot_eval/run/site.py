@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,8 +33,6 @@ from hotspot_eval.spatial import contiguity, rings
 
 __all__ = ["Site", "open_site"]
 
-_PANEL = "panel.npz"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Site:
@@ -54,6 +52,7 @@ class Site:
     params: Params
     inputs: Inputs
     folder: Path
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def primary(self) -> str:
@@ -68,20 +67,33 @@ class Site:
     def panel(self, outcome: str | None = None) -> Panel:
         """Counts of every area of the study: all outcomes, or one.
 
-        Read from the files once; the later notebooks take it from the site's folder.
+        Read from the files once; the later notebooks take it from the site's folder, unless the
+        params or the files have changed since.
         """
-        stored = self.folder / _PANEL
-        if stored.is_file():
-            panel = load_panel(stored)
-        else:
-            panel = self.inputs.panel()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_panel(panel, stored)
+        panel: Panel = self._once("panel", self._stored_panel)
         return panel if outcome is None else panel.outcome(outcome)
+
+    def _stored_panel(self) -> Panel:
+        stored = self.folder / f"panel-{self.inputs.state()[:16]}.npz"
+        if stored.is_file():
+            return load_panel(stored)
+        panel = self.inputs.panel()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for outdated in self.folder.glob("panel-*.npz"):
+            outdated.unlink()
+        save_panel(panel, stored)
+        return panel
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, made once for this site: reading and laying out cost seconds."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     def areas(self) -> gpd.GeoDataFrame:
         """Boundaries of the panel's areas, in its order."""
-        return self.inputs.areas().loc[list(self.panel().areas)]
+        areas: gpd.GeoDataFrame = self._once("areas", self.inputs.areas)
+        return areas.loc[list(self.panel().areas)]
 
     def graph(self) -> Graph:
         """Areas that share a border or a corner."""
@@ -113,6 +125,10 @@ class Site:
 
     def design(self) -> Design:
         """Who was treated, when, against whom."""
+        design: Design = self._once("design", self._make_design)
+        return design
+
+    def _make_design(self) -> Design:
         told = self.params.treatment
         if told is None:
             made = self.placement().design
