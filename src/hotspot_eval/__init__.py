@@ -72,6 +72,7 @@ from hotspot_eval.inference import (
     placebo_dates,
     placebo_places,
     randomization_test,
+    simultaneous_band,
     wild_bootstrap,
 )
 from hotspot_eval.inference import replay as _replay
@@ -220,6 +221,7 @@ __all__ = [
     "same_rule_controls",
     "selection_ranks",
     "simulate",
+    "simultaneous_band",
     "synthetic_control",
     "synthetic_did",
     "wdd",

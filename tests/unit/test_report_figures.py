@@ -14,6 +14,7 @@ from shapely.geometry import box
 
 from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError
+from hotspot_eval.inference import simultaneous_band
 from hotspot_eval.panel import Panel
 from hotspot_eval.report import figures
 from hotspot_eval.report.figures.save import save_figure
@@ -134,6 +135,26 @@ def test_event_study_reads_times_and_marks_the_base():
     assert frame["estimate"][2] == pytest.approx(-18.126925)
     figure = figures.event_study(frame, unit="months")
     assert figure.axes[0].get_xlabel() == "Months since the start"
+
+
+def test_event_study_shows_the_band_that_holds_for_all_times_at_once():
+    effects = Effects(
+        labels=("-2", "-1", "0"), vector=np.array([0.05, 0.0, -0.2]),
+        covariance=np.diag([0.01, 0.0, 0.01]), scale="log_irr",
+        estimand="ATT", method="m", inference="i",
+    )  # fmt: skip
+    band = simultaneous_band(effects, rng=np.random.default_rng(1))
+    frame = figures.event_study_frame(effects, band)
+    shown = frame[~frame["base"]]
+    assert (shown["band_low"] < shown["low"]).all()
+    assert (shown["band_high"] > shown["high"]).all()
+    assert frame.loc[frame["base"], "band_low"].isna().all()
+    assert frame["band_low"][2] == pytest.approx(
+        100 * np.expm1(band["simultaneous_low"][2]), rel=1e-12
+    )
+    figures.event_study(frame)
+    with pytest.raises(InputError, match="labels of the effects"):
+        figures.event_study_frame(effects, band.iloc[1:])
 
 
 def test_event_study_refuses_labels_without_time():

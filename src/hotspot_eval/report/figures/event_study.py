@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,17 +15,27 @@ from hotspot_eval.results import Effects
 __all__ = ["event_study", "event_study_frame"]
 
 
-def event_study_frame(effects: Effects) -> pd.DataFrame:
+def event_study_frame(effects: Effects, band: pd.DataFrame | None = None) -> pd.DataFrame:
     """What :func:`event_study` draws: event_time, estimate, low, high, on the scale shown.
 
     Log scale effects are told in per cent; others keep their scale. The base period is the row
     with no standard error.
 
+    Parameters
+    ----------
+    effects : Effects
+    band : DataFrame, optional
+        Of ``simultaneous_band`` for the same effects; adds band_low and band_high.
+
     Raises
     ------
     InputError
-        If a label holds no event time.
+        If a label holds no event time, or the band is of other effects.
     """
+    if band is not None and tuple(band["label"]) != effects.labels:
+        raise InputError(
+            Problem(where="argument 'band'", what="does not have the labels of the effects")
+        )
     rows = []
     for label, effect in zip(effects.labels, effects, strict=True):
         found = re.search(r"[-−]?\d+", label)
@@ -42,6 +53,11 @@ def event_study_frame(effects: Effects) -> pd.DataFrame:
         base = not effect.std_error > 0 and effect.estimate == 0
         rows.append((int(found.group().replace("−", "-")), *numbers, base))
     frame = pd.DataFrame(rows, columns=["event_time", "estimate", "low", "high", "base"])
+    if band is not None:
+        log = np.array([effect.scale == "log_irr" for effect in effects])
+        for name in ("low", "high"):
+            limit = band[f"simultaneous_{name}"].to_numpy(dtype=float)
+            frame[f"band_{name}"] = np.where(log, 100.0 * np.expm1(limit), limit)
     return frame.sort_values("event_time", ignore_index=True)
 
 
@@ -54,6 +70,9 @@ def event_study(
     note: str = "",
 ) -> Figure:
     """Estimates with intervals by event time; no change is the horizontal line.
+
+    Thick lines hold for each time on its own, thin ones (where the frame has a band) for all times
+    at once.
 
     Parameters
     ----------
@@ -73,7 +92,11 @@ def event_study(
         part = frame[chosen & ~frame["base"]]
         time = part["event_time"].to_numpy(dtype=float)
         limits = part[["low", "high"]].to_numpy(dtype=float)
-        axes.vlines(time, limits[:, 0], limits[:, 1], color=COLOURS[colour], linewidth=2)
+        if "band_low" in part:
+            axes.vlines(
+                time, part["band_low"], part["band_high"], color=COLOURS[colour], linewidth=0.8
+            )
+        axes.vlines(time, limits[:, 0], limits[:, 1], color=COLOURS[colour], linewidth=2.6)
         axes.plot(
             time, part["estimate"], marker, color=COLOURS[colour], markersize=7,
             markeredgecolor="white", label=name,
