@@ -91,6 +91,10 @@ class Reference:
         Independent windows of each cluster.
     weights, predicted, residual, u : ndarray, shape (S,)
         Of the pool's scenes; ``u`` has weighted mean square 1.
+    smoother : ndarray, shape (P, S)
+        Maps the pool's changes to ``coefficients``.
+    variance : ndarray, shape (S,)
+        Of a scene about its expectation, what estimating the regression adds left out.
     """
 
     coefficients: Vector
@@ -106,11 +110,17 @@ class Reference:
     predicted: Vector
     residual: Vector
     u: Vector
+    smoother: NDArray[np.float64]
+    variance: Vector
 
     @property
     def n_windows(self) -> float:
         """Independent windows of all clusters together."""
         return float(self.windows.sum())
+
+    def standardised(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features on the scale of ``coefficients``, shape (·, P)."""
+        return np.column_stack([np.ones(len(past)), (past[:, 1:] - self.centre) / self.spread])
 
     def inflation(self) -> float:
         """1 + df/Σω: what estimating the regression adds to a new scene's variance."""
@@ -118,7 +128,7 @@ class Reference:
 
     def expect(self, scene: Features, cluster: int, row: int = 0) -> Expectation:
         """The reference laid over one scene."""
-        x = np.concatenate([[1.0], (scene.past[row, 1:] - self.centre) / self.spread])
+        x = self.standardised(scene.past[row : row + 1])[0]
         known = x.copy()
         known[-AROUND:] = 0.0
         factor = float(self.scale2[cluster]) * self.inflation()
@@ -305,7 +315,8 @@ def calibrate(
     total = float(per_cluster.sum())
     for _ in range(_ROUNDS):
         spread2 = phi * sampling + tau2
-        beta, cov, df = _ridge(x, pool.change, weights / spread2, total, penalty)
+        smoother, cov, df = _ridge(x, weights / spread2, total, penalty)
+        beta = smoother @ pool.change
         residual = pool.change - x @ beta
         phi, tau2 = _two_variances(residual**2, sampling, weights, spread2)
     spread2 = phi * sampling + tau2
@@ -328,6 +339,8 @@ def calibrate(
         predicted=x @ beta,
         residual=residual,
         u=u / np.sqrt(level),
+        smoother=smoother,
+        variance=spread2 * scale2[scenes.cluster] * level,
     )
 
 
@@ -350,16 +363,16 @@ def cross_residuals(
         if not apart.any():
             continue
         total = reference.n_windows * weights[apart].sum() / weights.sum()
-        beta, _, _ = _ridge(x[apart], pool.change[apart], weights[apart], float(total), penalty)
+        smoother, _, _ = _ridge(x[apart], weights[apart], float(total), penalty)
         here = scenes.onset == onset
-        out[here] = pool.change[here] - x[here] @ beta
+        out[here] = pool.change[here] - x[here] @ (smoother @ pool.change[apart])
     return np.asarray(out / np.sqrt(spread2 * reference.scale2[scenes.cluster]))
 
 
 def _ridge(
-    x: NDArray[np.float64], y: Vector, weights: Vector, total: float, penalty: float
-) -> tuple[Vector, NDArray[np.float64], float]:
-    """Coefficients, their covariance at residual variance 1, degrees of freedom used.
+    x: NDArray[np.float64], weights: Vector, total: float, penalty: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Map from y to the coefficients, their covariance at residual variance 1, df used.
 
     The intercept is free. The weights are scaled to sum to the independent windows, so that the
     penalty counts windows.
@@ -369,8 +382,8 @@ def _ridge(
     ridge = np.eye(x.shape[1]) * penalty
     ridge[0, 0] = 0.0
     bread = np.linalg.inv(gram + ridge)
-    beta = bread @ ((x * scaled[:, None]).T @ y)
-    return beta, bread @ gram @ bread, float(np.trace(bread @ gram))
+    smoother = bread @ (x * scaled[:, None]).T
+    return smoother, bread @ gram @ bread, float(np.trace(bread @ gram))
 
 
 def _two_variances(
