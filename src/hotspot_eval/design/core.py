@@ -211,8 +211,8 @@ class Design:
                     advice="Leave these spells out, or read more periods.",
                 )
             )
-        on = treatment > 0
-        first = np.where(on.any(axis=1), on.argmax(axis=1), t)
+        first = np.full(n, t, dtype=np.intp)
+        first[rows] = (treatment[rows] > 0).argmax(axis=1)
         return Assignment(
             treatment=treatment,
             dose=dose,
@@ -227,23 +227,27 @@ class Design:
         n, t, _ = panel.shape
         treatment = np.zeros((n, t))
         dose = np.zeros((n, t)) if any(s.dose is not None for s in self.spells) else None
-        outside: list[str] = []
-        cache: dict[Any, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-        by_row: dict[int, list[Spell]] = {}
-        for row, spell in zip(rows, self.spells, strict=True):
-            by_row.setdefault(int(row), []).append(spell)
-        for row, spells in by_row.items():
-            for spell in spells:
-                key = (spell.start, spell.end, spell.share, spell.dose)
-                if key not in cache:
-                    cache[key] = lay_spells(panel.periods, [spell])
-                if not cache[key][0].any():
-                    outside.append(f"{spell.area} from {spell.start}")
-            shares, doses = cache[key] if len(spells) == 1 else lay_spells(panel.periods, spells)
-            treatment[row] = shares
+        alike: dict[Any, list[int]] = {}
+        for place, spell in enumerate(self.spells):
+            key = (spell.start, spell.end, spell.share, spell.dose)
+            alike.setdefault(key, []).append(place)
+        outside: list[int] = []
+        for places in alike.values():
+            shares, doses = lay_spells(panel.periods, [self.spells[places[0]]])
+            treatment[rows[places]] = shares
             if dose is not None:
-                dose[row] = doses
-        return treatment, dose, outside
+                dose[rows[places]] = doses
+            if not shares.any():
+                outside += places
+        order = np.argsort(rows, kind="stable")
+        for of_one in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
+            if len(of_one) > 1:
+                row, several = rows[of_one[0]], [self.spells[place] for place in of_one]
+                treatment[row], doses = lay_spells(panel.periods, several)
+                if dose is not None:
+                    dose[row] = doses
+        names = [f"{self.spells[p].area} from {self.spells[p].start}" for p in sorted(outside)]
+        return treatment, dose, names
 
     def _windows(
         self, panel: Panel, role: NDArray[np.str_], first: NDArray[np.intp]

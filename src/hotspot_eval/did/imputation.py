@@ -116,7 +116,7 @@ class Imputation:
                 shape=made.shape,
                 bread=identity,
                 scores=made.scores,
-                residual=sample.y - made.fitted,
+                residual=(sample.y - made.fitted)[~sample.treated],
                 level=made.level,
                 scale=made.scale,
             )

@@ -16,6 +16,7 @@ from hotspot_eval.did.kernels import (
     project,
     sandwich,
     solve_poisson,
+    spread_rows,
 )
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
@@ -115,36 +116,46 @@ def regress(
     if model == "poisson":
         plain = bool(used.all())
         scale = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
-    scores, fitted = _by_area(sample.y, used, table.group, solved, scale)
-    scale = np.ones(len(scores)) if scale is None else scale
+    by_controls = correction == "learnt" and cluster is None and enough_controls(sample)
+    spread = spread_rows(
+        sample.y,
+        group=table.group,
+        used=used,
+        tilde=solved.tilde,
+        common=solved.common,
+        shape=solved.shape,
+        amount=scale,
+        wanted=~sample.treated & by_controls,
+    )
+    scale = np.ones(len(sample.y)) if scale is None else scale
     robust = sandwich(
-        scores,
+        spread.scores,
         solved.blocks,
         group=table.group,
         scale=scale,
         cluster=cluster,
         correction=correction,
         n_cells=int(used.sum(axis=1) @ table.size),
-        n_parameters=len(kept) + solved.effects.shape[0] * sample.y.shape[1],
+        n_parameters=len(kept) + solved.n_effects,
     )
     learnt = None
-    if correction == "learnt" and cluster is None and enough_controls(sample):
+    if by_controls:
         learnt = learn(
             sample,
             group=table.group,
             tilde=solved.tilde,
             shape=solved.shape,
             bread=robust.bread,
-            scores=scores,
-            residual=sample.y - fitted,
-            level=fitted if model == "poisson" else None,
+            scores=spread.scores,
+            residual=spread.residual,
+            level=spread.fitted if model == "poisson" else None,
             scale=scale,
         )
     return Regression(
         beta=beta,
         kept=kept,
         sandwich=robust,
-        fitted=fitted,
+        fitted=spread.fitted,
         separated=separated,
         learnt=learnt,
     )
@@ -162,14 +173,16 @@ def _bare(sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool) 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Solved:
-    """Solution on the groups: x̃ (P, G, T), Σₜ w x̃x̃′ (G, P, P), γ (S, T), x′β + log profile."""
+    """Solution on the groups: x̃ (P, G, T), Σₜ w x̃x̃′ (G, P, P), number of period effects.
+
+    A cell is common + (level of its area)·shape, both of shape (G, T).
+    """
 
     beta: Float
     tilde: Float
     blocks: Float
-    effects: Float
-    strata: NDArray[np.intp]
-    systematic: Float
+    n_effects: int
+    common: Float
     shape: Float
 
 
@@ -192,9 +205,8 @@ def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
         beta=solution.beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, shape, tilde, optimize=True),
-        effects=solution.effects,
-        strata=table.strata,
-        systematic=np.zeros(total.shape),
+        n_effects=solution.effects.size,
+        common=np.zeros(total.shape),
         shape=shape,
     )
 
@@ -210,38 +222,16 @@ def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
     beta = np.linalg.solve(
         information, np.einsum("pgt,gt->p", tilde, np.where(used, table.total, 0.0))
     )
+    effects = gammas[-1] - np.tensordot(beta, gammas[:-1], axes=1)
+    common = effects[table.strata] + np.tensordot(beta, columns, axes=1)
     return _Solved(
         beta=beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, used, tilde, optimize=True),
-        effects=gammas[-1] - np.tensordot(beta, gammas[:-1], axes=1),
-        strata=table.strata,
-        systematic=np.tensordot(beta, columns, axes=1),
+        n_effects=effects.size,
+        common=np.where(used, common, 0.0),
         shape=used.astype(np.float64),
     )
-
-
-def _by_area(
-    y: Float, used: Bool, group: NDArray[np.intp], solved: _Solved, scale: Float | None
-) -> tuple[Float, Float]:
-    """Scores (n, P) and fitted values (n, t): rows of a group share everything but their level."""
-    scores, fitted = np.zeros((len(y), len(solved.beta))), np.empty(y.shape)
-    order = np.argsort(group, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        g = group[rows[0]]
-        mask = used[g]
-        tilde = solved.tilde[:, g].T
-        seen = y[rows]
-        if scale is not None:
-            scores[rows] = seen @ tilde
-            level = scale[rows, None] * solved.shape[g]
-        else:
-            common = np.where(mask, solved.effects[solved.strata[g]] + solved.systematic[g], 0.0)
-            scores[rows] = seen @ tilde - common @ tilde
-            rest = (seen @ mask - common.sum()) / max(int(mask.sum()), 1)
-            level = common + rest[:, None]
-        fitted[rows] = level if mask.all() else np.where(mask, level, np.nan)
-    return scores, fitted
 
 
 def _separated(table: Collapsed) -> Bool:

@@ -86,8 +86,8 @@ def learn(
     bread : ndarray, shape (P, P)
         Turns scores into coefficients.
     scores : ndarray, shape (n, P)
-    residual : ndarray, shape (n, T)
-        NaN where not used.
+    residual : ndarray, shape (m, T)
+        Of the untreated areas; NaN where not used.
     level : ndarray, shape (n, T), optional
         What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
@@ -100,11 +100,9 @@ def learn(
     size goes with the mean, and by its root for counting noise, whose variance does.
     """
     untreated = ~sample.treated
-    apart = residual[untreated]
-    absent = np.isnan(apart)
+    absent = np.isnan(residual)
     gaps = bool(absent.any())
-    if gaps:
-        apart[absent] = 0.0
+    apart = np.where(absent, 0.0, residual) if gaps else residual
     count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
     number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
@@ -113,9 +111,11 @@ def learn(
     level_one, curve_one = learnt_variance(
         apart, scale[untreated], pulls * np.sqrt(ratio), number[groups], bread
     )
-    level_two, curve_two = learnt_variance(
-        apart, scale[untreated], pulls * ratio, number[groups], bread
-    )
+    level_two, curve_two = level_one, curve_one
+    if (ratio != 1.0).any():
+        level_two, curve_two = learnt_variance(
+            apart, scale[untreated], pulls * ratio, number[groups], bread
+        )
     m = int(untreated.sum())
     meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
     of_group = np.searchsorted(groups, group[sample.treated])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
@@ -95,7 +96,7 @@ def lay(
         If the panel has several outcomes, or a count model meets negative values.
     """
     cells = _gather(panel, design)
-    if counts and (cells.y < 0).any():
+    if counts and cells.y.min(initial=0.0) < 0:
         raise InputError(
             Problem(
                 where="panel",
@@ -120,16 +121,23 @@ def lay(
         used, off = used & ~idle, int(idle.sum())
     strata = cluster if by_cluster and cluster is not None else np.zeros(len(used), dtype=np.intp)
     keep, used, gone = _winnow(cells, used, strata, counts, keep_always)
-    ledger = _ledger(panel, int(keep.sum()), gone, off, cells.in_window, int(used.sum()))
+    left = int(np.count_nonzero(keep)), int(np.count_nonzero(used))
+    ledger = _ledger(panel, left[0], gone, off, cells.in_window, left[1])
     return _cut(panel, cells, keep, used, cluster, ledger, _reason(cells.treated & keep, gone))
 
 
 def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
     """Cells of treated areas grouped by the share of the period treated."""
-    on = sample.used & (sample.treatment > 0)
-    shares, where = np.unique(sample.treatment[on], return_inverse=True)
+    rows = np.flatnonzero(sample.treated)
+    treatment = sample.treatment[rows]
+    on = sample.used[rows] & (treatment > 0)
+    treatment, y = treatment[on], sample.y[rows][on]
+    if (treatment == 1.0).all():
+        shares, where = np.ones(min(len(treatment), 1)), np.zeros(len(treatment), dtype=np.intp)
+    else:
+        shares, where = np.unique(treatment, return_inverse=True)
     cells = np.bincount(where, minlength=len(shares))
-    events = np.bincount(where, sample.y[on], minlength=len(shares))
+    events = np.bincount(where, y, minlength=len(shares))
     return tuple(
         TreatedCells(share=float(s), cells=int(c), events=float(e))
         for s, c, e in zip(shares, cells, events, strict=True)
@@ -156,7 +164,7 @@ def _gather(panel: Panel, design: Design) -> _Cells:
     rows = np.flatnonzero((role == "treated") | (role == "control"))
     if len(rows) < len(role):
         y, observed, treatment, window = y[rows], observed[rows], treatment[rows], window[rows]
-    used = window & observed
+    used = observed if window.all() else window & observed
     return _Cells(
         rows=rows,
         y=y if used.all() else np.where(used, y, 0.0),
@@ -164,7 +172,7 @@ def _gather(panel: Panel, design: Design) -> _Cells:
         treatment=treatment,
         first=assignment.first[rows],
         treated=role[rows] == "treated",
-        in_window=int(window.sum()),
+        in_window=int(np.count_nonzero(window)),
     )
 
 
@@ -175,7 +183,7 @@ def _winnow(
     keep = np.ones(len(used), dtype=bool)
     gone: dict[str, NDArray[np.intp]] = {}
     while True:
-        before = int(keep.sum()), int(used.sum())
+        before = np.count_nonzero(keep), np.count_nonzero(used)
         for reason, fault in _faults(
             cells.y, used, cells.treatment, cells.treated, counts, keep_always
         ):
@@ -188,7 +196,7 @@ def _winnow(
             used = used & keep[:, None]
         if counts:
             used = _without_empty_periods(cells.y, used, strata)
-        if before == (int(keep.sum()), int(used.sum())):
+        if before == (np.count_nonzero(keep), np.count_nonzero(used)):
             return keep, used, gone
 
 
@@ -203,18 +211,22 @@ def _cut(
 ) -> Sample:
     when = np.flatnonzero(used.any(axis=0))
     y, treatment, rows = cells.y, cells.treatment, cells.rows[keep]
+    base, areas, periods = panel.offset_base, panel.areas, panel.periods.labels
     if not (keep.all() and len(when) == used.shape[1]):
         grid = np.ix_(keep, when)
         y, used, treatment = y[grid], used[grid], treatment[grid]
     if not used.all():
         y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
+    if y.shape != panel.shape[:2]:
+        base = None if base is None else base[np.ix_(rows, when)]
+        areas, periods = tuple(areas[i] for i in rows), tuple(periods[t] for t in when)
     return Sample(
-        areas=tuple(panel.areas[i] for i in rows),
-        periods=tuple(panel.periods.labels[t] for t in when),
+        areas=areas,
+        periods=periods,
         y=y,
         treatment=treatment,
         used=used,
-        base=None if panel.offset_base is None else panel.offset_base[np.ix_(rows, when)],
+        base=base,
         when=when,
         first=cells.first[keep],
         treated=cells.treated[keep],
@@ -227,7 +239,8 @@ def _cut(
 def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
     if panel.cluster is None:
         return None
-    codes: NDArray[np.intp] = np.unique(np.array(panel.cluster)[rows], return_inverse=True)[1]
+    labels = np.array(panel.cluster, dtype=object)[rows]
+    codes: NDArray[np.intp] = pd.factorize(labels, sort=True)[0]
     return codes
 
 
@@ -235,21 +248,29 @@ def _faults(
     y: Float, used: Bool, treatment: Float, treated: Bool, counts: bool, keep_always: bool
 ) -> list[tuple[str, Bool]]:
     """Reasons to leave an area out, in order of precedence, with the areas they concern."""
-    seen: Bool = np.asarray(used.any(axis=1))
-    on: Bool = (treatment > 0) & used
-    faults: list[tuple[str, Bool]] = [(UNSEEN, ~seen), (NEVER_ON, treated & seen & ~on.any(axis=1))]
+    whole = bool(used.all())
+    seen: Bool = np.ones(len(used), dtype=bool) if whole else np.asarray(used.any(axis=1))
+    rows = np.flatnonzero(treated & seen)
+    lit = used[rows]
+    on: Bool = (treatment[rows] > 0) & lit
+    never, always = np.zeros(len(used), dtype=bool), np.zeros(len(used), dtype=bool)
+    never[rows] = ~on.any(axis=1)
+    always[rows] = (on == lit).all(axis=1)
+    faults: list[tuple[str, Bool]] = [(UNSEEN, ~seen), (NEVER_ON, never)]
     if not keep_always:
-        faults.insert(1, (ALWAYS_ON, treated & seen & (on.sum(axis=1) == used.sum(axis=1))))
+        faults.insert(1, (ALWAYS_ON, always))
     if counts:
-        faults.append((NO_EVENT, seen & ~(y > 0).any(axis=1, where=used)))
+        events = y.any(axis=1) if whole else (y > 0).any(axis=1, where=used)
+        faults.append((NO_EVENT, seen & ~events))
     return faults
 
 
 def _without_empty_periods(y: Float, used: Bool, strata: NDArray[np.intp]) -> Bool:
     for s in np.unique(strata):
         rows = strata == s
-        events = y.sum(axis=0, where=used) if rows.all() else y[rows].sum(axis=0, where=used[rows])
-        empty = (events == 0) & used[rows].any(axis=0)
+        part, inside = (y, used) if rows.all() else (y[rows], used[rows])
+        some = part.any(axis=0) if inside.all() else part.any(axis=0, where=inside)
+        empty = ~some & inside.any(axis=0)
         if empty.any():
             used = used.copy()
             used[np.ix_(rows, empty)] = False

@@ -3,6 +3,7 @@
 from hotspot_eval.did.kernels.collapse import Collapsed, collapse
 from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
+from hotspot_eval.did.kernels.rowwise import spread_rows
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
 from hotspot_eval.did.kernels.shared import floored, shared_covariance, shock_kernel
 from hotspot_eval.did.kernels.simplex import simplex_weights
@@ -23,4 +24,5 @@ __all__ = [
     "shock_kernel",
     "simplex_weights",
     "solve_poisson",
+    "spread_rows",
 ]

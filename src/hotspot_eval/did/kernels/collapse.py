@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hotspot_eval.did.kernels.rowwise import group_sums
+
 __all__ = ["Collapsed", "collapse"]
 
 Float = NDArray[np.float64]
-_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,15 +78,13 @@ def collapse(
         parts = [used[odd].astype(np.float64), *columns[:, odd], labels[odd, None].astype(float)]
         if varying is not None:
             parts.append(varying[odd])
-        keys = np.ascontiguousarray(np.hstack(parts) + 0.0)
-        whole_row = np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))
-        group[odd] = n + np.unique(keys.view(whole_row).ravel(), return_inverse=True)[1]
-    _, lead, group = np.unique(group, return_index=True, return_inverse=True)
+        group[odd] = int(labels.max(initial=0)) + 1 + _alike(np.hstack(parts) + 0.0)
+    group, lead = _in_order(group)
     shown = y if used.all() else np.where(used, y, 0.0)
     return Collapsed(
         group=group,
         size=np.bincount(group).astype(np.float64),
-        total=_group_sums(shown, group, len(lead)),
+        total=group_sums(shown, group, len(lead)),
         used=used[lead],
         profile=np.ones((len(lead), t)) if varying is None else varying[lead],
         columns=columns[:, lead],
@@ -93,15 +92,20 @@ def collapse(
     )
 
 
-def _group_sums(y: Float, group: NDArray[np.intp], count: int) -> Float:
-    if count <= _FEW:
-        members = group == np.arange(count)[:, None]
-        few: Float = members.astype(np.float64) @ y
-        return few
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(count))
-    sums: Float = np.add.reduceat(y[order], starts, axis=0)
-    return sums
+def _alike(keys: Float) -> NDArray[np.intp]:
+    """Number of each row, the same for equal rows, in an order that row order cannot change."""
+    rows = [row.tobytes() for row in keys]
+    place = {row: k for k, row in enumerate(sorted(set(rows)))}
+    return np.array([place[row] for row in rows], dtype=np.intp)
+
+
+def _in_order(codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Codes without gaps in their numbers, and the first row of each."""
+    present = np.bincount(codes) > 0
+    dense = (np.cumsum(present) - 1)[codes]
+    lead = np.empty(int(present.sum()), dtype=np.intp)
+    lead[dense[::-1]] = np.arange(len(codes))[::-1]
+    return dense, lead
 
 
 def _profile(base: Float, used: NDArray[np.bool_]) -> Float:

@@ -153,10 +153,10 @@ def _cr2(
     stretch = np.where(stretch > 1.0 - _ALL_OF_IT, 1.0 / np.sqrt(np.maximum(stretch, 1e-300)), 0.0)
     adjusted = np.empty_like(scores)
     turned = scores @ inverse_root
-    area_kind = kind[codes]
-    for k in range(len(axes)):
-        rows = np.flatnonzero(area_kind == k) if len(axes) > 1 else np.arange(len(scores))
-        if len(rows):
-            local = (turned[rows] @ axes[k]) * stretch[codes[rows]]
-            adjusted[rows] = local @ axes[k].T @ root.T
+    of_area = kind[codes]
+    order = np.argsort(of_area, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(of_area[order])) + 1):
+        turn = axes[of_area[rows[0]]]
+        local = (turned[rows] @ turn) * stretch[codes[rows]]
+        adjusted[rows] = local @ turn.T @ root.T
     return adjusted
