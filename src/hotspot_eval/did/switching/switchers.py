@@ -1,0 +1,231 @@
+"""switchers: effects of a treatment that goes on and off, against areas not switched yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.design import Design
+from hotspot_eval.did.assemble import Told
+from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.switching.linear import Errors, noise_of
+from hotspot_eval.did.switching.notes import attenuated, no_dose
+from hotspot_eval.did.switching.paths import Direction, Horizons, Paths, follow, horizons
+from hotspot_eval.did.switching.result import NOBODY, Switchers
+from hotspot_eval.did.twoway import ClusterBy, clusters
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.ledger import Ledger, LedgerNote
+from hotspot_eval.panel import Panel
+
+__all__ = ["switchers"]
+
+Float = NDArray[np.float64]
+Unit = Literal["share", "dose"]
+
+
+def switchers(
+    panel: Panel,
+    design: Design,
+    *,
+    effects: int | None = None,
+    placebos: int | None = None,
+    unit: Unit = "share",
+    direction: Direction = "all",
+    same_switchers: bool = False,
+    errors: Errors = "learnt",
+    cluster: ClusterBy = "area",
+    ci_level: float = 0.95,
+) -> Switchers:
+    """Effects of treatment that may go on and off, by periods since it first changed.
+
+    Parameters
+    ----------
+    panel : Panel
+        One outcome.
+    design : Design
+        Spells, with or without end; areas on from the panel's first period are compared among
+        each other.
+    effects, placebos : int, optional
+        Periods from the switch, and as many before it; by default all there are.
+    unit : {"share", "dose"}
+        Treatment is the share of the period, or the design's dose.
+    direction : {"all", "in", "out"}
+        Switchers whose treatment rises, falls, or both (falls count with the sign turned).
+    same_switchers : bool
+        Only areas with every one of the effects, so that event times are about the same areas.
+    errors : {"learnt", "influence"}
+        ``learnt``: what switchers do by chance is learnt from never-treated areas; ``influence``
+        where there are fewer than 10 of them, or with ``cluster="cluster"``: deviations from areas
+        that switch together, which needs ten switchers or more.
+    cluster : {"area", "cluster"}
+    ci_level : float
+
+    Returns
+    -------
+    Switchers
+        ``.effect``: average total effect per unit of treatment. ``.event_study()``,
+        ``.aggregate("normalized" | "ratio")``, ``.pre_test()``.
+
+    Raises
+    ------
+    InputError
+        If ``effects`` or ``placebos`` is below 1, or a dose is asked for and the design has none.
+
+    Notes
+    -----
+    With F the first period in which area g's treatment differs from its baseline,
+    DID_{g,ℓ} = y_{g,F−1+ℓ} − y_{g,F−1} − mean over areas with g's baseline that have not switched
+    by F − 1 + ℓ of the same change; DID_ℓ is the mean over g, with the sign turned where treatment
+    fell. It is the effect of the whole path since the switch against staying as before: periods in
+    which treatment is off again are followed, never counted as treated, and never as controls.
+    Placebos use the same areas over as many periods before. A gap in the design moves the base to
+    the last period before it. Cells from where a path crosses its baseline are left out.
+    Assumes parallel trends in *numbers* among areas with the same baseline.
+
+    References
+    ----------
+    de Chaisemartin & D'Haultfœuille (2024), https://doi.org/10.1162/rest_a_01414
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"area": list("AAAABBBBCCCC"), "month": ["2022-01", "2022-02",
+    ...     "2022-03", "2022-04"] * 3, "count": [8, 8, 4, 6, 7, 7, 7, 7, 9, 9, 9, 9]})
+    >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")
+    >>> result = switchers(panel, Design(treated=["A"], start="2022-03", end="2022-03"))
+    >>> result.event_study().labels, result.event_study().vector.tolist()
+    (('-2', '-1', '0', '1'), [0.0, 0.0, -4.0, -2.0])
+    >>> result.effect.estimate
+    -6.0
+    """
+    _check(effects, placebos, unit, direction, errors, cluster)
+    whole = design.on(panel)
+    if unit == "dose" and whole.dose is None:
+        raise InputError(no_dose())
+    sample = lay(panel, design, counts=False, keep_always=True)
+    level = whole.treatment if unit == "share" or whole.dose is None else whole.dose
+    paths = follow(level[panel.positions(sample.areas)])
+    crossed = sample.used & paths.crossed[:, sample.when]
+    used = sample.used & ~crossed
+    made = horizons(
+        sample,
+        paths,
+        used,
+        effects=effects,
+        placebos=placebos,
+        gap=design.gap,
+        same=same_switchers,
+        direction=direction,
+    )
+    told = Told(
+        estimand="effect of having switched, by periods since",
+        scale="count",
+        method="de Chaisemartin–D'Haultfœuille, not-yet-switched controls",
+        inference="none",
+        ci_level=ci_level,
+    )
+    ledger = sample.ledger.step(
+        "cells of areas that switch",
+        unit="cells",
+        rows_in=int(sample.used.sum()),
+        rows_out=int(used.sum()),
+        left_out=[LedgerNote(reason="treatment crossed its baseline", rows=int(crossed.sum()))],
+    )
+    return _estimate(
+        sample, paths, made, used, told, errors, clusters(sample, cluster), design, unit, ledger
+    )
+
+
+def _check(
+    effects: int | None,
+    placebos: int | None,
+    unit: Unit,
+    direction: Direction,
+    errors: Errors,
+    cluster: ClusterBy,
+) -> None:
+    for name, value, options in (
+        ("unit", unit, Unit),
+        ("direction", direction, Direction),
+        ("errors", errors, Errors),
+        ("cluster", cluster, ClusterBy),
+    ):
+        check_choice(name, value, get_args(options))
+    below = [
+        Problem(where=f"argument '{name}'", what="must be 1 or more")
+        for name, count in (("effects", effects), ("placebos", placebos))
+        if count is not None and count < 1
+    ]
+    if below:
+        raise InputError(*below)
+
+
+def _estimate(
+    sample: Sample,
+    paths: Paths,
+    made: Horizons,
+    used: NDArray[np.bool_],
+    told: Told,
+    errors: Errors,
+    cluster: NDArray[np.intp] | None,
+    design: Design,
+    unit: Unit,
+    ledger: Ledger,
+) -> Switchers:
+    y = np.where(used, sample.y, 0.0)
+    values = np.einsum("nt,pnt->p", y, made.tilde[:, made.group]) if len(y) else np.zeros(0)
+    values = np.where(made.switchers > 0, values, np.nan)
+    tilde, ratio, why = _log_ratio(paths, made, y, values)
+    noise = noise_of(
+        sample,
+        used,
+        group=made.group,
+        tilde=tilde,
+        strata=paths.baseline,
+        moved=paths.sign != 0,
+        errors=errors,
+        cluster=cluster,
+    )
+    lost = np.isnan(np.append(values, ratio))
+    covariance = np.where(lost[:, None] | lost, np.nan, noise.covariance)
+    return Switchers(
+        sample=sample,
+        paths=paths,
+        horizons=made,
+        estimates=np.append(values, ratio),
+        covariance=covariance,
+        influence=noise.influence,
+        df=noise.df,
+        base=-1 - design.gap,
+        told=replace(told, inference=noise.inference),
+        reasons=(*(("" if k > 0 else sample.reason or NOBODY) for k in made.switchers), why),
+        notes=(*noise.notes, *attenuated(sample)),
+        cluster=cluster,
+        whole=unit == "share",
+        ledger=ledger,
+    )
+
+
+def _log_ratio(paths: Paths, made: Horizons, y: Float, values: Float) -> tuple[Float, float, str]:
+    """Weights with one row more, the log ratio of observed to expected events, or why not."""
+    after = np.array(made.times, dtype=np.intp) >= 0
+    live = after & (made.switchers > 0)
+    total = np.einsum("p,pgt->gt", made.switchers[live], made.tilde[live])
+    row = np.zeros((1, *made.tilde.shape[1:]))
+    wide = np.concatenate([made.tilde, row])
+    if not live.any():
+        return wide, float("nan"), NOBODY
+    if (made.on & (paths.sign < 0)[:, None]).any():
+        return wide, float("nan"), "some areas switch out of treatment: use direction='in'"
+    observed = float(y[made.on].sum())
+    expected = observed - float(made.switchers[live] @ values[live])
+    if not (observed > 0 and expected > 0):
+        reason = "no event was observed, or the counterfactual is not above 0"
+        return wide, float("nan"), f"{reason}: the logarithm is not finite"
+    entered = np.zeros(row.shape[1:])
+    entered[made.group] = made.on
+    wide[-1] = entered / observed - (entered - total) / expected
+    return wide, float(np.log(observed / expected)), ""
