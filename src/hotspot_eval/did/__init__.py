@@ -5,10 +5,11 @@ from hotspot_eval.did.cohorts import GroupTime, group_time
 from hotspot_eval.did.compare import Recommendation, compare, recommend
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check
+from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
 from hotspot_eval.did.pretrend import pretrend
-from hotspot_eval.did.switching import distributed_lags, dose_did
+from hotspot_eval.did.switching import Switchers, did_m, distributed_lags, dose_did, switchers
 from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
@@ -19,15 +20,18 @@ __all__ = [
     "LinearDid",
     "PoissonDid",
     "Recommendation",
+    "Switchers",
     "Synthetic",
     "bacon",
     "catchment_design",
     "compare",
+    "did_m",
     "displacement",
     "displacement_check",
     "distributed_lags",
     "dose_did",
     "e_test",
+    "etwfe",
     "event_study",
     "group_time",
     "imputation",
@@ -36,6 +40,7 @@ __all__ = [
     "pretrend",
     "recommend",
     "rirr",
+    "switchers",
     "synthetic_control",
     "synthetic_did",
     "wdd",

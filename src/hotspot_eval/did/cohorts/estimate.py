@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import Told, no_effect, sample_counts
+from hotspot_eval.did.assemble import NO_NOISE, ONE_TREATED, Told, no_effect, sample_counts
 from hotspot_eval.did.cohorts.cells import Base, Cells, Control, estimate_cells
 from hotspot_eval.did.cohorts.contrast import Method
 from hotspot_eval.did.cohorts.support import (
@@ -28,10 +28,12 @@ from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check, Effect, Effects
 from hotspot_eval.significance import normal_or_t_interval, wald_p_value
 
-__all__ = ["GroupTime", "group_time"]
+__all__ = ["GroupTime", "Shares", "group_time"]
 
 Float = NDArray[np.float64]
 Kind = Literal["simple", "group", "event", "calendar", "cells"]
+Shares = Literal["estimated", "fixed"]
+AT_BASE = "base period: 0 by construction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -51,6 +53,10 @@ class GroupTime:
     told : Told
         Words shared by the effects.
     notes : tuple of str
+    shares : {"estimated", "fixed"}
+        Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
+    df : float
+        Degrees of freedom of each test; infinite means the normal distribution.
     """
 
     sample: Sample
@@ -59,6 +65,8 @@ class GroupTime:
     cluster: NDArray[np.intp] | None
     told: Told
     notes: tuple[str, ...] = ()
+    shares: Shares = "estimated"
+    df: float = float("inf")
 
     def aggregate(self, kind: Aggregation = "simple") -> Effects:
         """Weighted averages of ATT(g, t).
@@ -90,25 +98,15 @@ class GroupTime:
         weighting = weightings(self.sample, self.cells, kind, self.labels)
         covariance = cross(self._influence(weighting), self.cluster)
         told = self.told.of(kind)
+        at_base = np.asarray(~weighting.cells[~self.cells.is_base].any(axis=0))
         parts = tuple(
-            self._effect(told.of(label), value, variance, overall=label == "overall")
-            for label, value, variance in zip(
-                weighting.labels, weighting.values, np.diag(covariance), strict=True
+            self._effect(told.of(label), value, variance, at_base=bool(only))
+            for label, value, variance, only in zip(
+                weighting.labels, weighting.values, np.diag(covariance), at_base, strict=True
             )
         )
         effects = told.effects(weighting.labels, weighting.values, covariance, parts)
-        return Effects(
-            labels=effects.labels,
-            vector=effects.vector,
-            covariance=effects.covariance,
-            scale=effects.scale,
-            estimand=effects.estimand,
-            method=effects.method,
-            inference=effects.inference,
-            ci_level=effects.ci_level,
-            parts=parts,
-            total="overall",
-        )
+        return replace(effects, total="overall")
 
     def to_frame(self) -> pd.DataFrame:
         """One row a cell: cohort, period, event_time, att, std_error, counts and reason."""
@@ -257,22 +255,25 @@ class GroupTime:
         return labels, cells.att, moved / n
 
     def _influence(self, weighting: Weighting) -> Float:
-        return self.cells.combine(weighting.cells, len(self.sample.areas)) + weighting.shares
+        influence = self.cells.combine(weighting.cells, len(self.sample.areas))
+        return influence if self.shares == "fixed" else influence + weighting.shares
 
-    def _effect(self, told: Told, value: float, variance: float, *, overall: bool) -> Effect:
+    def _effect(self, told: Told, value: float, variance: float, *, at_base: bool) -> Effect:
         counts: dict[str, Any] = sample_counts(self.sample, self.cluster)
         if np.isnan(value):
             reasons = sorted({reason for reason in self.cells.reason if reason})
             return no_effect(told, (*reasons, *self.notes) or ("no cell to average",), counts)
-        cells = (
-            treated_cells(self.sample)
-            if overall and told.estimand.endswith("simple: overall")
-            else ()
-        )
-        error = float(np.sqrt(variance)) if variance > 0 else float("nan")
-        return told.effect(
-            value, error, df=float("inf"), notes=self.notes, treated_cells=cells, **counts
-        )
+        whole = told.estimand.endswith("simple: overall")
+        cells = treated_cells(self.sample) if whole else ()
+        cells = tuple(replace(group, share=1.0) for group in cells)
+        error, df, notes = float(np.sqrt(variance)), self.df, self.notes
+        labels = np.arange(len(self.sample.areas)) if self.cluster is None else self.cluster
+        if len(np.unique(labels[self.sample.treated])) < 2:
+            error, notes = float("nan"), (ONE_TREATED, *notes)
+        elif not error > 0:
+            error, notes = float("nan"), (AT_BASE if at_base else NO_NOISE, *notes)
+        df = float("nan") if np.isnan(error) else df
+        return told.effect(value, error, df=df, notes=notes, treated_cells=cells, **counts)
 
     def __repr__(self) -> str:
         return (

@@ -5,6 +5,7 @@ from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.rowwise import spread_rows
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
+from hotspot_eval.did.kernels.saturated import Rows, Saturated, Table, solve_saturated
 from hotspot_eval.did.kernels.shared import floored, shared_covariance, shock_kernel
 from hotspot_eval.did.kernels.simplex import simplex_weights
 from hotspot_eval.did.kernels.within import balance, project
@@ -13,7 +14,10 @@ __all__ = [
     "Collapsed",
     "Correction",
     "PoissonSolution",
+    "Rows",
     "Sandwich",
+    "Saturated",
+    "Table",
     "balance",
     "collapse",
     "floored",
@@ -24,5 +28,6 @@ __all__ = [
     "shock_kernel",
     "simplex_weights",
     "solve_poisson",
+    "solve_saturated",
     "spread_rows",
 ]

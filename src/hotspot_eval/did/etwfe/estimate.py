@@ -1,0 +1,222 @@
+"""etwfe: from a panel and a design to effects by cohort and period."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hotspot_eval.design import Design
+from hotspot_eval.did.assemble import Told
+from hotspot_eval.did.cohorts.cells import Cells, Control
+from hotspot_eval.did.cohorts.estimate import GroupTime, Shares
+from hotspot_eval.did.cohorts.support import cohort_notes, covariates_of
+from hotspot_eval.did.etwfe.cells import EffectScale, effects_of_cells
+from hotspot_eval.did.etwfe.layout import Layout, lay_out, table_of
+from hotspot_eval.did.kernels import Rows, Saturated, solve_saturated
+from hotspot_eval.did.model import Model
+from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.twoway import ClusterBy, clusters
+from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.panel import Panel
+from hotspot_eval.results import Scale
+
+__all__ = ["etwfe"]
+
+Float = NDArray[np.float64]
+UNEVEN = (
+    "areas of one cohort are observed in different periods: cohort effects take them for alike; "
+    'compare with effects="area"'
+)
+
+
+def etwfe(
+    panel: Panel,
+    design: Design,
+    *,
+    model: Model = "poisson",
+    scale: EffectScale = "response",
+    control: Control = "not_yet",
+    effects: Rows = "cohort",
+    covariates: pd.DataFrame | pd.Series | None = None,
+    anticipation: int = 0,
+    shares: Shares = "fixed",
+    cluster: ClusterBy = "area",
+    ci_level: float = 0.95,
+) -> GroupTime:
+    """Extended two-way fixed effects: an effect for every cohort and period, Poisson or linear.
+
+    Parameters
+    ----------
+    panel : Panel
+        One outcome.
+    design : Design
+    model : {"poisson", "linear"}
+    scale : {"response", "link"}
+        Poisson: ``response`` is events per area and period, observed less expected; ``link`` is the
+        mean log rate ratio (``.aggregate().effect.as_irr()``). The linear model has one scale.
+    control : {"not_yet", "never"}
+        ``not_yet``: all untreated cells. ``never``: cells before the start have effects of their
+        own against the last untreated period, which ``pre_test`` then judges.
+    effects : {"cohort", "area"}
+        What stands beside period effects. ``cohort``: coefficients on 1 and the covariates for each
+        cohort. ``area``: an intercept for each area, which also takes up levels where areas of a
+        cohort are observed in different periods.
+    covariates : DataFrame or Series, optional
+        One row an area, indexed by area id; do not change in time. They act on the level of each
+        cohort, on each period and on each treated cell.
+    anticipation : int
+        Periods before the start in which effects are allowed.
+    shares : {"fixed", "estimated"}
+        Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
+    cluster : {"area", "cluster"}
+    ci_level : float
+
+    Returns
+    -------
+    GroupTime
+        ``.aggregate("simple" | "group" | "event" | "calendar")``, ``.to_frame()``, ``.bands()``.
+
+    Raises
+    ------
+    InputError
+        If covariates are missing for areas or not finite, or counts are negative.
+
+    Notes
+    -----
+    g(E[y_it]) = x̃_i′a_g + x̃_i′γ_t + D_it·x̃_i′τ_gt, x̃ = (1, x) and g the logarithm or identity;
+    with ``effects="area"`` α_i in place of x̃_i′a_g. Wooldridge centres covariates on their cohort's
+    mean, so that the intercept of τ_gt is the effect on the mean area; the averages over the
+    cohort's areas that are told here do not depend on centring. Errors come from the delta method
+    with all cluster-robust parts, CR1 and t with clusters − 1, given covariates (and shares, unless
+    estimated); with few treated areas they are too small.
+
+    Linear and balanced it equals imputation, with either kind of effects; without covariates
+    Poisson does so too cell by cell, where the areas of a cohort share their periods. A cell
+    without any event has no link-scale effect; periods without untreated events, and cohorts
+    without an event before, have none: NaN with the reason in ``to_frame()``.
+
+    References
+    ----------
+    Wooldridge (2021), https://doi.org/10.2139/ssrn.3906345; Wooldridge (2023),
+    https://doi.org/10.1093/ectj/utad016
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"area": list("AAABBBCCCDDD"), "month": ["2022-01", "2022-02",
+    ...                       "2022-03"] * 4, "count": [9, 9, 3, 8, 3, 3, 7, 7, 7, 5, 6, 5]})
+    >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")
+    >>> design = Design(treated=["A", "B"], start={"A": "2022-03", "B": "2022-02"})
+    >>> result = etwfe(panel, design, scale="link")
+    >>> round(result.aggregate("simple").effect.as_irr().value, 4)
+    0.362
+    """
+    for name, value, options in (
+        ("model", model, Model),
+        ("scale", scale, EffectScale),
+        ("control", control, Control),
+        ("effects", effects, Rows),
+        ("shares", shares, Shares),
+        ("cluster", cluster, ClusterBy),
+    ):
+        check_choice(name, value, get_args(options))
+    if anticipation < 0:
+        raise InputError(Problem(where="argument 'anticipation'", what="must be 0 or more"))
+    sample = _sample(panel, design, model, effects)
+    told = Told(
+        estimand="average effect of treatment on the treated",
+        scale=_scale(model, scale),
+        method=f"extended two-way fixed effects, {model} ({effects} effects, "
+        f"{control.replace('_', '-')} treated controls)",
+        inference=f"delta method, cluster-robust by {cluster} (CR1, t with clusters − 1)",
+        ci_level=ci_level,
+    )
+    codes = clusters(sample, cluster)
+    cells, df = _empty(), float("inf")
+    notes: tuple[str, ...] = ()
+    if not sample.reason:
+        x = None if covariates is None else covariates_of(covariates, sample.areas)
+        layout = lay_out(sample, x, model=model, control=control, anticipation=anticipation)
+        cells, df = _estimate(sample, layout, codes, model, effects, scale)
+        notes = _notes(sample, layout, cells, panel.periods.labels, effects)
+    return GroupTime(
+        sample=sample,
+        cells=cells,
+        labels=panel.periods.labels,
+        cluster=codes,
+        told=told,
+        notes=notes,
+        shares=shares,
+        df=df,
+    )
+
+
+def _scale(model: Model, scale: EffectScale) -> Scale:
+    return "log_irr" if model == "poisson" and scale == "link" else "count"
+
+
+def _sample(panel: Panel, design: Design, model: Model, rows: Rows) -> Sample:
+    """Cohort effects are means over areas, to which those without any event belong."""
+    sample = lay(panel, design, counts=model == "poisson" and rows == "area", drop_off=True)
+    if model == "poisson" and (sample.y < 0).any():
+        raise InputError(
+            Problem(
+                where="panel",
+                what="has negative values, which a model of counts cannot take, in areas",
+                examples=[sample.areas[i] for i in np.flatnonzero((sample.y < 0).any(axis=1))],
+                advice='Use model="linear" for measured quantities.',
+            )
+        )
+    return sample
+
+
+def _empty() -> Cells:
+    none = np.zeros(0, dtype=np.intp)
+    return Cells(
+        cohort=none,
+        period=none,
+        att=np.zeros(0),
+        is_base=np.zeros(0, dtype=bool),
+        n_control=none,
+        reason=(),
+        blocks=(),
+    )
+
+
+def _estimate(
+    sample: Sample,
+    layout: Layout,
+    cluster: NDArray[np.intp] | None,
+    model: Model,
+    rows: Rows,
+    scale: EffectScale,
+) -> tuple[Cells, float]:
+    """Cells with influence under the small-sample factor, and degrees of freedom."""
+    table = table_of(sample, layout, rows=rows, model=model)
+    solution = solve_saturated(table, rows=rows, poisson=model == "poisson")
+    cells = effects_of_cells(sample, layout, solution, model=model, rows=rows, scale=scale)
+    count = len(sample.areas) if cluster is None else len(np.unique(cluster))
+    factor = np.sqrt(_small_sample(solution, int(layout.used.sum()), count))
+    blocks = tuple(replace(block, right=factor * block.right) for block in cells.blocks)
+    return replace(cells, blocks=blocks), float(count - 1) if count > 1 else float("nan")
+
+
+def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
+    """C/(C − 1)·(n − 1)/(n − K), as in fixest."""
+    spare = max(n_cells - solution.n_parameters, 1)
+    return clusters / max(clusters - 1, 1) * max(n_cells - 1, 1) / spare
+
+
+def _notes(
+    sample: Sample, layout: Layout, cells: Cells, labels: tuple[str, ...], rows: Rows
+) -> tuple[str, ...]:
+    notes = cohort_notes(sample, cells, labels)
+    uneven = any(
+        sample.used[layout.code == g].any(axis=0).sum()
+        != sample.used[layout.code == g].all(axis=0).sum()
+        for g in np.unique(layout.code)
+    )
+    return (*notes, UNEVEN) if uneven and rows == "cohort" else notes
