@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ UNSEEN = "no cell observed within the windows"
 ALWAYS_ON = "treated in every period used: there is no period before to compare with"
 NEVER_ON = "no treated period is observed within the windows"
 NO_EVENT = "no event in any period used: carries no information in a count model"
+_CHUNK = 4_096
 OTHER_ROLE = "neither treated nor control in this design"
 
 
@@ -96,15 +98,8 @@ def lay(
         If the panel has several outcomes, or a count model meets negative values.
     """
     cells = _gather(panel, design)
-    if counts and cells.y.min(initial=0.0) < 0:
-        raise InputError(
-            Problem(
-                where="panel",
-                what="has negative values, which a model of counts cannot take, in areas",
-                examples=[panel.areas[i] for i in cells.rows[(cells.y < 0).any(axis=1)]],
-                advice="Use the linear model for measured quantities.",
-            )
-        )
+    if counts:
+        _refuse_negative(panel, cells)
     cluster = _codes(panel, cells.rows)
     if by_cluster and cluster is None:
         raise InputError(
@@ -146,10 +141,14 @@ def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Cells:
-    """Treated and control areas within the windows, before anything is left out."""
+    """Treated and control areas within the windows, before anything is left out.
+
+    ``y`` is as the panel holds it, and means nothing where not used: an array of the panel's size
+    is made once, at the end, of the rows that stay.
+    """
 
     rows: NDArray[np.intp]
-    y: Float
+    y: NDArray[Any]
     used: Bool
     treatment: Float
     first: NDArray[np.intp]
@@ -159,7 +158,7 @@ class _Cells:
 
 def _gather(panel: Panel, design: Design) -> _Cells:
     assignment = design.on(panel)
-    y, observed = panel.single()
+    y, observed = panel.stored()
     role, treatment, window = assignment.role, assignment.treatment, assignment.used
     rows = np.flatnonzero((role == "treated") | (role == "control"))
     if len(rows) < len(role):
@@ -167,7 +166,7 @@ def _gather(panel: Panel, design: Design) -> _Cells:
     used = observed if window.all() else window & observed
     return _Cells(
         rows=rows,
-        y=y if used.all() else np.where(used, y, 0.0),
+        y=y,
         used=used,
         treatment=treatment,
         first=assignment.first[rows],
@@ -184,9 +183,8 @@ def _winnow(
     gone: dict[str, NDArray[np.intp]] = {}
     while True:
         before = np.count_nonzero(keep), np.count_nonzero(used)
-        for reason, fault in _faults(
-            cells.y, used, cells.treatment, cells.treated, counts, keep_always
-        ):
+        events = (cells.y != 0) & used if counts else None
+        for reason, fault in _faults(used, cells.treatment, cells.treated, events, keep_always):
             hit = keep & fault
             if hit.any():
                 earlier = gone.get(reason, np.zeros(0, dtype=np.intp))
@@ -194,8 +192,8 @@ def _winnow(
                 keep &= ~fault
         if not keep.all():
             used = used & keep[:, None]
-        if counts:
-            used = _without_empty_periods(cells.y, used, strata)
+        if events is not None:
+            used = _without_empty_periods(events & used, used, strata)
         if before == (np.count_nonzero(keep), np.count_nonzero(used)):
             return keep, used, gone
 
@@ -210,13 +208,18 @@ def _cut(
     reason: str,
 ) -> Sample:
     when = np.flatnonzero(used.any(axis=0))
-    y, treatment, rows = cells.y, cells.treatment, cells.rows[keep]
+    stay, rows = np.flatnonzero(keep), cells.rows[keep]
     base, areas, periods = panel.offset_base, panel.areas, panel.periods.labels
-    if not (keep.all() and len(when) == used.shape[1]):
-        grid = np.ix_(keep, when)
-        y, used, treatment = y[grid], used[grid], treatment[grid]
-    if not used.all():
-        y, treatment = np.where(used, y, 0.0), np.where(used, treatment, 0.0)
+    y, treatment = _floats(cells.y, stay, when), cells.treatment
+    if y.shape != used.shape:
+        used = used[stay] if len(when) == used.shape[1] else used[np.ix_(stay, when)]
+    whole = bool(used.all())
+    if not whole:
+        y[~used] = 0.0
+    if y.shape != treatment.shape or not whole:
+        on = np.flatnonzero(cells.treated[stay])
+        treatment = np.zeros(y.shape)
+        treatment[on] = np.where(used[on], cells.treatment[np.ix_(stay[on], when)], 0.0)
     if y.shape != panel.shape[:2]:
         base = None if base is None else base[np.ix_(rows, when)]
         areas, periods = tuple(areas[i] for i in rows), tuple(periods[t] for t in when)
@@ -236,6 +239,33 @@ def _cut(
     )
 
 
+def _floats(y: NDArray[Any], rows: NDArray[np.intp], when: NDArray[np.intp]) -> Float:
+    """Some rows and columns as floats, without a second array of that size on the way."""
+    if len(rows) == len(y) and len(when) == y.shape[1]:
+        return y.astype(np.float64)
+    made = np.empty((len(rows), len(when)))
+    for begin in range(0, len(rows), _CHUNK):
+        some = slice(begin, begin + _CHUNK)
+        part = y[rows[some]]
+        made[some] = part if len(when) == y.shape[1] else part[:, when]
+    return made
+
+
+def _refuse_negative(panel: Panel, cells: _Cells) -> None:
+    if np.issubdtype(cells.y.dtype, np.integer):
+        return
+    negative = ((cells.y < 0) & cells.used).any(axis=1)
+    if negative.any():
+        raise InputError(
+            Problem(
+                where="panel",
+                what="has negative values, which a model of counts cannot take, in areas",
+                examples=[panel.areas[i] for i in cells.rows[negative]],
+                advice="Use the linear model for measured quantities.",
+            )
+        )
+
+
 def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
     if panel.cluster is None:
         return None
@@ -245,7 +275,7 @@ def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
 
 
 def _faults(
-    y: Float, used: Bool, treatment: Float, treated: Bool, counts: bool, keep_always: bool
+    used: Bool, treatment: Float, treated: Bool, events: Bool | None, keep_always: bool
 ) -> list[tuple[str, Bool]]:
     """Reasons to leave an area out, in order of precedence, with the areas they concern."""
     whole = bool(used.all())
@@ -259,22 +289,24 @@ def _faults(
     faults: list[tuple[str, Bool]] = [(UNSEEN, ~seen), (NEVER_ON, never)]
     if not keep_always:
         faults.insert(1, (ALWAYS_ON, always))
-    if counts:
-        events = y.any(axis=1) if whole else (y > 0).any(axis=1, where=used)
-        faults.append((NO_EVENT, seen & ~events))
+    if events is not None:
+        faults.append((NO_EVENT, seen & ~events.any(axis=1)))
     return faults
 
 
-def _without_empty_periods(y: Float, used: Bool, strata: NDArray[np.intp]) -> Bool:
+def _without_empty_periods(events: Bool, used: Bool, strata: NDArray[np.intp]) -> Bool:
     for s in np.unique(strata):
         rows = strata == s
-        part, inside = (y, used) if rows.all() else (y[rows], used[rows])
-        some = part.any(axis=0) if inside.all() else part.any(axis=0, where=inside)
-        empty = ~some & inside.any(axis=0)
+        empty = ~_in_any(events, rows) & _in_any(used, rows)
         if empty.any():
             used = used.copy()
             used[np.ix_(rows, empty)] = False
     return used
+
+
+def _in_any(cells: Bool, rows: Bool) -> Bool:
+    some: Bool = np.asarray((cells if rows.all() else cells[rows]).any(axis=0))
+    return some
 
 
 def _ledger(

@@ -340,6 +340,17 @@ class Panel:
         InputError
             If the panel has several outcomes: choose one with :meth:`outcome`.
         """
+        counts, observed = self.stored()
+        return counts.astype(np.float64), observed
+
+    def stored(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Counts and mask of the only outcome as the panel holds them, without a copy.
+
+        Raises
+        ------
+        InputError
+            If the panel has several outcomes: choose one with :meth:`outcome`.
+        """
         if len(self.outcomes) != 1:
             raise InputError(
                 Problem(
@@ -349,7 +360,7 @@ class Panel:
                     advice="Choose one with panel.outcome(name).",
                 )
             )
-        return self.counts[:, :, 0].astype(np.float64), self.observed[:, :, 0]
+        return self.counts[:, :, 0], self.observed[:, :, 0]
 
     def to_frame(self) -> pd.DataFrame:
         """Tidy counts: area, period, one column an outcome (nullable integers; missing is NA)."""

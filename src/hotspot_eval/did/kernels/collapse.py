@@ -69,7 +69,10 @@ def collapse(
     n, t = y.shape
     labels = np.zeros(n, dtype=np.intp) if strata is None else strata
     varying = None if base is None else _profile(base, used)
-    plain = used.all(axis=1) & ~columns.any(axis=(0, 2))
+    whole = bool(used.all())
+    plain = np.ones(n, dtype=bool) if whole else used.all(axis=1)
+    for column in columns:
+        plain &= ~(column != 0).any(axis=1)
     if varying is not None:
         plain &= (varying == 1.0).all(axis=1)
     group = np.where(plain, labels, -1)
@@ -80,7 +83,7 @@ def collapse(
             parts.append(varying[odd])
         group[odd] = int(labels.max(initial=0)) + 1 + _alike(np.hstack(parts) + 0.0)
     group, lead = _in_order(group)
-    shown = y if used.all() else np.where(used, y, 0.0)
+    shown = y if whole else np.where(used, y, 0.0)
     return Collapsed(
         group=group,
         size=np.bincount(group).astype(np.float64),
