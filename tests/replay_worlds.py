@@ -31,6 +31,15 @@ def panel_of(counts, ids, clusters, labels):
     return Panel.from_counts(frame, area="area", period="month", count="count", cluster="cluster")
 
 
+def weeks_of(rng, *, clusters=6, areas=12, weeks=200, mean=3.0, spread=0.5, first="2018-01-01"):
+    """The same by weeks that begin on Mondays."""
+    labels = pd.date_range(first, periods=weeks, freq="7D").strftime("%Y-%m-%d")
+    level = mean * np.exp(rng.normal(0, spread, clusters * areas))
+    counts = rng.poisson(level[:, None], (clusters * areas, weeks))
+    ids = [f"{chr(65 + c)}{i:02}" for c in range(clusters) for i in range(areas)]
+    return panel_of(counts, ids, [i[0] for i in ids], labels)
+
+
 def operation(panel, rule, start, rng, *, cluster="A", pre=3, post=3, gap=0):
     """A design in which ``cluster`` treated what the rule chose, against the rest of it."""
     home = [a for a, c in zip(panel.areas, panel.cluster, strict=True) if c == cluster]

@@ -18,7 +18,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.inference.replay import Mimic, TopK
 from hotspot_eval.inference.replay.engine import reference_from, study_of, verdict_of
-from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST
+from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, NONE
 from hotspot_eval.inference.replay.recipe import features
 from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
 from hotspot_eval.panel import Panel
@@ -26,6 +26,7 @@ from hotspot_eval.significance import weighted_p_values
 
 K = 5
 REDUCTION = 0.8
+WASHOUT = 3
 RULES = ("random", "count", "change")
 DESIGNS = ((3, 3, 0), (3, 12, 0), (12, 12, 0), (12, 12, 3))  # post, pre, gap
 
@@ -106,6 +107,7 @@ def stage_of(panel: Panel) -> Stage:
         excluded=np.zeros(len(counts), dtype=bool),
         breaks=(),
         everywhere=False,
+        washout=WASHOUT,
     )
 
 
@@ -125,12 +127,19 @@ def play(stage: Stage, cell: Cell, rng: np.random.Generator) -> Scenes:
 def pool_of(scenes: Scenes, cluster: int, onset: int, post: int) -> tuple[np.ndarray, int]:
     """Rows of the scenes that ``replay`` would use for a study, and the rung."""
     own = scenes.cluster == cluster
-    open_ = np.where(own, scenes.onset + post <= onset, scenes.onset <= onset)
-    long = np.flatnonzero(open_ & (scenes.onset >= 24))
-    if len(long) >= ENOUGH:
-        return long, 1
-    short = np.flatnonzero(open_)
-    return (short, 2) if len(short) > len(long) else (long, 1)
+    before = np.where(own, scenes.onset + post <= onset, scenes.onset <= onset)
+    after = ~own & (scenes.onset >= onset + post + WASHOUT)
+    best, found = np.array([], dtype=np.intp), 1
+    for rung, open_, wanted in (
+        (1, before & (scenes.onset >= 24), ENOUGH),
+        (2, before, ENOUGH),
+        (3, before | after, ENOUGH),
+        (4, before | ~own, FEWEST),
+    ):
+        rows = np.flatnonzero(open_)
+        if len(best) < wanted and len(rows) > len(best):
+            best, found = rows, rung
+    return best, found if len(best) >= FEWEST else NONE
 
 
 def study_cell(
@@ -147,22 +156,21 @@ def study_cell(
     mimic = Mimic() if cell.mimicked else None
     for row in range(0, len(scenes), every):
         cluster, onset = int(scenes.cluster[row]), int(scenes.onset[row])
-        if mimic is None:
-            cast, rung = pool_of(scenes, cluster, onset, cell.post)
-            pool, known = scenes.take(cast), told.take(cast)
+        played = scenes if mimic is None else _mimicked(stage, cell, scenes, row, mimic, rng)
+        cast, rung = pool_of(played, cluster, onset, cell.post)
+        pool = played.take(cast)
+        if mimic is None and rung < 3:
+            known = told.take(cast)
         else:
-            pool = _mimicked(stage, cell, scenes, row, mimic, rng)
-            cast, rung = pool_of(pool, cluster, onset, cell.post)
-            pool = pool.take(cast)
-            known = features(pool, cell.windows())
+            known = features(pool, cell.windows(), history=onset)
         base = {
             "row": row,
             "cluster": cluster,
             "onset": onset,
             "scenes": len(cast),
-            "rung": rung if len(cast) >= FEWEST else 4,
+            "rung": rung,
         }
-        if len(cast) < FEWEST:
+        if rung == NONE:
             rows.append(base)
             continue
         reference = reference_from(known, pool, len(stage.labels), onset, cell.windows())
@@ -221,7 +229,7 @@ def _mimicked(
         rng=rng,
         reach=15,
         history=15,
-        last=onset,
+        last=stage.counts.shape[1],
     )
 
 

@@ -7,13 +7,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.replay_worlds import boroughs, operation, panel_of, slow_recipe
+from tests.replay_worlds import boroughs, operation, panel_of, slow_recipe, weeks_of
 
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference.replay import TopK, checks
 from hotspot_eval.inference.replay import replay as run_replay
+from hotspot_eval.inference.replay.engine import study_of
+from hotspot_eval.inference.replay.recipe import features
 
 START = "2022-07"
 
@@ -175,19 +177,19 @@ def test_no_scenes_no_test():
     result = play(panel, design)
     assert np.isnan(result.effect.estimate) and np.isnan(result.raw.estimate)
     assert "fewer than 39 allow no test at 5 %" in result.effect.notes[0]
-    assert result.pool["rung"].tolist() == [4]
+    assert result.pool["rung"].tolist() == [7]
     assert result.draws.empty
     assert {check.status for check in result.checks} == {"failed", "not assessed", "passed"}
 
 
-def test_never_treated_areas_are_the_third_rung(world):
+def test_never_treated_areas_are_the_last_resort(world):
     """Every borough starts at once: nothing overlaps but areas never treated."""
     panel = boroughs(np.random.default_rng(5), clusters=10, areas=20, months=24)
     rng = np.random.default_rng(0)
     chosen = TopK(k=3)(panel, "2020-08", rng)
     design = Design(treated=chosen, start="2020-08", pre_periods=3, post_periods=3)
     result = run_replay(panel, design, rule=TopK(k=3), estimator=PoissonDid(), rng=rng)
-    assert result.pool["rung"].max() == 3
+    assert result.pool["rung"].max() == 6
     assert any("never treated (weaker)" in note for note in result.effect.notes)
 
 
@@ -219,7 +221,7 @@ def test_checks_see_what_is_planted_and_only_that(world, name, planted):
     rng = np.random.default_rng(4)
     cluster, onset = (grid.ravel() for grid in np.meshgrid(np.arange(12), np.arange(24, 36)))
     u = rng.normal(size=len(cluster))
-    stage = SimpleNamespace(panel=world, labels=tuple("ABCDEFGHIJKL"))
+    stage = SimpleNamespace(panel=world, all_labels=tuple("ABCDEFGHIJKL"))
     look = {
         "drift": lambda null: checks._drift([null]),
         "clusters": lambda null: checks._clusters(stage, [null]),
@@ -312,3 +314,92 @@ def test_repr_shows_shape_and_never_rows(world):
     result = play(world, study(world))
     assert "scenes" in repr(result) and "A00" not in result._repr_html_()
     assert result.to_frame()["part"].tolist() == ["effect", "raw", "regression_to_mean"]
+
+
+def early_study(months, *, clusters=20, post=12, start="2020-04"):
+    """The first date with fifteen months before it: one scene a borough, fewer than 39."""
+    panel = boroughs(np.random.default_rng(11), clusters=clusters, areas=9, months=months)
+    rng = np.random.default_rng(0)
+    return panel, operation(panel, TopK(k=3), start, rng, pre=12, post=post)
+
+
+def test_later_dates_stand_in_where_earlier_ones_are_few():
+    """Others resume when the operation and its washout are over; the own borough never does."""
+    panel, design = early_study(48)
+    result = play(panel, design, rule=TopK(k=3))
+    periods = set(result.draws["period"])
+    assert result.pool["rung"].tolist() == [3]
+    assert periods == {"2020-04", *(f"2021-{m:02}" for m in range(7, 13)), "2022-01"}
+    assert "A" not in set(result.draws["cluster"])
+    assert np.isfinite(result.effect.p_value)
+    assert any("also after the operation" in note for note in result.effect.notes)
+
+
+def test_dates_during_the_operation_only_where_there_is_no_test_without():
+    panel, design = early_study(36)
+    result = play(panel, design, rule=TopK(k=3))
+    assert result.pool["rung"].tolist() == [4]
+    assert set(result.draws["period"]) == {f"2020-{m:02}" for m in range(4, 13)} | {"2021-01"}
+
+
+def test_no_scene_looks_further_back_than_the_site_can():
+    """Counts before a later scene's last fifteen months change nothing."""
+    panel, design = early_study(42)
+    counts = panel.counts[:, :, 0].copy()
+    result = play(panel, design, rule=TopK(k=3))
+    assert result.draws["period"].tolist().count("2021-07") == 19
+    later = features_of_pool(panel, design)
+    counts[:, :9] += 5
+    other = panel_of(counts, panel.areas, panel.cluster, panel.periods.labels)
+    again = features_of_pool(other, design)
+    late = later["onset"] >= 24
+    assert late.any() and np.allclose(later["past"][late], again["past"][late], atol=1e-12)
+    assert not np.allclose(later["past"][~late], again["past"][~late])
+
+
+def features_of_pool(panel, design):
+    study = study_of(panel, design, rule=TopK(k=3), rng=np.random.default_rng(0))
+    null = study.nulls[0]
+    told = features(null.pool.scenes, null.site.windows, history=null.site.onset)
+    return {"onset": null.pool.scenes.onset, "past": told.past}
+
+
+def two_forces():
+    """Two boroughs over two years, with an operation; and a force of other years."""
+    panel = boroughs(np.random.default_rng(3), clusters=2, months=24)
+    design = operation(panel, TopK(k=4), "2020-08", np.random.default_rng(0))
+    theirs = boroughs(np.random.default_rng(4), clusters=9, months=40, first="2014-01")
+    return panel, design, theirs
+
+
+def test_other_forces_are_asked_where_the_own_has_no_pool():
+    """Two boroughs give no test; a force of other years, numbered in its own calendar, does."""
+    panel, design, theirs = two_forces()
+    alone = play(panel, design)
+    assert np.isnan(alone.effect.p_value) and alone.pool["rung"].tolist() == [7]
+    result = play(panel, design, other_forces={"North": theirs})
+    assert result.pool["rung"].tolist() == [5] and np.isfinite(result.effect.p_value)
+    assert any("other forces too" in note for note in result.effect.notes)
+    draws = result.draws[result.draws["cluster"].str.startswith("North: ")]
+    assert set(draws["cluster"]) == {f"North: {c}" for c in "ABCDEFGHI"}
+    assert draws["period"].min() == "2015-04" and draws["period"].max() == "2017-02"
+    one = draws.iloc[0]
+    again = operation(theirs, TopK(k=4), one["period"], np.random.default_rng(0), cluster="A")
+    assert one["cluster"] == "North: A"
+    assert one["estimate"] == pytest.approx(PoissonDid()(theirs, again).effect.estimate, abs=1e-9)
+    assert set(result.draws["cluster"]) >= {"A", "B"}
+
+
+def test_scenes_of_other_forces_are_weighted_by_their_true_age():
+    panel, design, theirs = two_forces()
+    result = play(panel, design, other_forces={"North": theirs})
+    draws = result.draws.set_index("period")["weight"]
+    ratio = draws["2016-02"].iloc[0] / draws["2017-02"].iloc[0]
+    assert ratio == pytest.approx(0.5)
+
+
+def test_other_forces_must_count_over_the_same_periods():
+    panel = boroughs(np.random.default_rng(3), clusters=2, months=48)
+    weekly = weeks_of(np.random.default_rng(1), clusters=2, weeks=60)
+    with pytest.raises(InputError, match="other_forces', North"):
+        play(panel, study(panel), other_forces={"North": weekly})

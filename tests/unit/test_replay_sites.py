@@ -17,8 +17,8 @@ RULE = TopK(k=4)
 NOW = "2022-04"
 
 
-def play(panel, design, seed=0):
-    return replay(panel, design, rule=RULE, estimator=PoissonDid(), rng=np.random.default_rng(seed))
+def play(panel, design, seed=0, rule=RULE):
+    return replay(panel, design, rule=rule, estimator=PoissonDid(), rng=np.random.default_rng(seed))
 
 
 def test_sites_join_by_precision():
@@ -78,11 +78,12 @@ def test_one_calendar_window_allows_no_joint_test():
 
 
 def test_sites_without_a_pool_are_named():
+    """A rule that reads fifteen months could not have chosen after eight."""
     rng = np.random.default_rng(6)
     early = {"A": "2019-09", "B": "2022-04"}
     panel, design = joint_operation(boroughs(rng, clusters=4, months=54), RULE, early, rng, pre=3)
-    result = play(panel, design)
-    assert result.pool["rung"].tolist()[0] == 4
+    result = play(panel, design, rule=TopK(k=4, by="change"))
+    assert result.pool["rung"].tolist()[0] == 7
     assert any("1 of 2 sites have no reference" in note for note in result.effect.notes)
     assert np.isnan(result.sites["estimate"].iloc[0])
 

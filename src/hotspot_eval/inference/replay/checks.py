@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool
+from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, reach_of
 from hotspot_eval.inference.replay.null import SiteNull
 from hotspot_eval.inference.replay.rules import Mimic, Rule, TopK
 from hotspot_eval.inference.replay.scenes import Site, Stage
+from hotspot_eval.periods import Periods
 from hotspot_eval.results import Check
 from hotspot_eval.significance import normal_or_t_p_value, wald_p_value
 
@@ -147,7 +148,7 @@ def _clusters(stage: Stage, nulls: Sequence[SiteNull]) -> Check:
     p = wald_p_value(statistic, df=df)
     evidence = pd.DataFrame(
         {
-            "cluster": [stage.labels[place] for place in mean.index],
+            "cluster": [stage.all_labels[place] for place in mean.index],
             "mean_u": mean.to_numpy(),
             "independent_windows": weight,
         }
@@ -169,8 +170,7 @@ def _season(stage: Stage, nulls: Sequence[SiteNull]) -> Check:
         why = "There is no reference distribution." if not nulls else "Periods carry no season."
         return _unassessed(name, threat, why)
     rows = _stacked(nulls)
-    month = stage.panel.periods.starts[rows["onset"]].astype("datetime64[M]").astype(int) % 12
-    rows = rows.assign(quarter=month // 3 + 1)
+    rows = rows.assign(quarter=_quarters(stage.panel.periods, rows["onset"].to_numpy()))
     table = rows.pivot_table(index="cluster", columns="quarter", values="u", aggfunc="mean")
     table = table.loc[:, table.notna().sum() >= 3]
     if table.shape[1] < 2:
@@ -197,13 +197,27 @@ def _season(stage: Stage, nulls: Sequence[SiteNull]) -> Check:
     )
 
 
+def _quarters(periods: Periods, onset: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Quarter of the year of each start; scenes of other forces may lie outside the calendar."""
+    if periods.frequency == "month":
+        month = periods.starts[0].astype("M8[M]").astype(int) + onset
+    else:
+        long = (periods.starts[-1] - periods.starts[0]).astype(float) / max(len(periods) - 1, 1)
+        days = np.round(long * onset).astype("timedelta64[D]")
+        month = (periods.starts[0] + days).astype("M8[M]").astype(int)
+    return np.asarray(month % 12 // 3 + 1)
+
+
 def _same_rule(stage: Stage, sites: Sequence[Site], rule: Rule, rng: np.random.Generator) -> Check:
     name = "rule reproduces the selection"
     threat = "If the rule is not how areas were chosen, replays regress by another amount."
     if isinstance(rule, TopK) and rule.by == "random":
         return _unassessed(name, threat, "A rule that draws at random reproduces nothing.")
+    readable = [site for site in sites if site.onset >= reach_of(rule, site)]
+    if not readable:
+        return _unassessed(name, threat, "The rule reads further back than the panel goes.")
     rows = []
-    for site in sites:
+    for site in readable:
         chosen = _picks(stage, site, rule, rng)
         real = set(site.treated.tolist())
         rows.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, get_args
@@ -64,6 +64,7 @@ def replay(
     rng: np.random.Generator,
     washout: int | None = None,
     breaks: Sequence[PeriodLike] = (),
+    other_forces: Mapping[str, Panel] | None = None,
     alternative: Alternative = "two-sided",
     ci_level: float = 0.95,
 ) -> ReplayResult:
@@ -88,6 +89,9 @@ def replay(
         Periods after a treated one that may not enter a scene; three months by default.
     breaks : sequence of period
         First periods after a break in recording; no scene's windows may straddle one.
+    other_forces : mapping of str to Panel, optional
+        Panels of forces where nothing was done, over periods of the same length, of any years:
+        asked for scenes only where the study's own panel has fewer than 39.
     alternative : {"two-sided", "less", "greater"}
     ci_level : float
 
@@ -143,13 +147,21 @@ def replay(
     True
     """
     check_choice("alternative", alternative, get_args(Alternative))
-    study = study_of(panel, design, rule=rule, rng=rng, washout=washout, breaks=breaks)
+    study = study_of(
+        panel,
+        design,
+        rule=rule,
+        rng=rng,
+        washout=washout,
+        breaks=breaks,
+        other_forces=other_forces,
+    )
     stage, sites, pools, nulls = study.stage, study.sites, study.pools, study.nulls
     verdict = verdict_of(sites, nulls, pools, ci_level, alternative)
     judged = tuple(null.site for null in nulls) or sites
     behind = counted(stage, study.assignment, judged)
     notes = (*verdict.notes, *_notes(sites, pools, design))
-    draws = plain_draws(panel, stage, nulls, estimator)
+    draws = plain_draws(stage, nulls, estimator)
     return ReplayResult(
         effect=adjusted_effect(verdict, behind, ci_level, alternative, notes),
         raw=_raw(panel, design, stage, nulls, sites, estimator, draws, ci_level, alternative),
@@ -181,14 +193,17 @@ def study_of(
     rng: np.random.Generator,
     washout: int | None = None,
     breaks: Sequence[PeriodLike] = (),
+    other_forces: Mapping[str, Panel] | None = None,
 ) -> Study:
     """Sites, pools and references, as :func:`replay` uses them."""
     assignment = design.on(panel)
-    sites, stage = _lay_out(panel, design, assignment, washout=washout, breaks=breaks)
+    sites, stage = _lay_out(
+        panel, design, assignment, washout=washout, breaks=breaks, others=other_forces
+    )
     treated = assignment.rows("treated")
     troupe = Troupe(stage=stage, rule=rule, rng=rng)
     pools = tuple((site, climb_down(troupe, site, treated)) for site in sites)
-    nulls = tuple(_null(stage, site, pool, rng) for site, pool in pools if pool.rung < 4)
+    nulls = tuple(_null(stage, site, pool, rng) for site, pool in pools if pool.usable)
     return Study(assignment=assignment, stage=stage, sites=sites, pools=pools, nulls=nulls)
 
 
@@ -199,6 +214,7 @@ def _lay_out(
     *,
     washout: int | None,
     breaks: Sequence[PeriodLike],
+    others: Mapping[str, Panel] | None,
 ) -> tuple[tuple[Site, ...], Stage]:
     """Sites and stage of a study."""
     sites = sites_of(panel, design, assignment)
@@ -214,7 +230,13 @@ def _lay_out(
             Problem(where="argument 'washout'", what=f"must be 0 or more, not {pause}")
         )
     stage = set_stage(
-        panel, design, assignment, everywhere=everywhere, washout=pause, breaks=breaks
+        panel,
+        design,
+        assignment,
+        everywhere=everywhere,
+        washout=pause,
+        breaks=breaks,
+        others=others,
     )
     return sites, stage
 
@@ -236,8 +258,8 @@ def reference_from(
 
 
 def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
-    told = features(pool.scenes, site.windows)
-    reference = reference_from(told, pool.scenes, len(stage.labels), site.onset, site.windows)
+    told = features(pool.scenes, site.windows, history=site.onset)
+    reference = reference_from(told, pool.scenes, len(stage.all_labels), site.onset, site.windows)
     target = scene_of_site(stage, site, pool.rule, rng)
     expectation = reference.expect(features(target, site.windows), int(target.cluster[0]))
     crossed = cross_residuals(told, pool.scenes, reference, windows=site.windows, penalty=PENALTY)
@@ -259,7 +281,7 @@ def verdict_of(
         verdict = judge(level=level, alternative=alternative)
         if len(nulls) == len(sites):
             return verdict
-        gone = [site.cluster for site, pool in pools if pool.rung == 4]
+        gone = [site.cluster for site, pool in pools if not pool.usable]
         why = f"{len(gone)} of {len(sites)} sites have no reference distribution and are left out: "
         return replace(verdict, notes=(*verdict.notes, why + ", ".join(gone)))
     fewest = max(len(pool.scenes) for _, pool in pools)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
@@ -15,16 +15,20 @@ from hotspot_eval.inference.replay.recipe import independent_windows
 from hotspot_eval.inference.replay.rules import Mimic, Rule
 from hotspot_eval.inference.replay.scenes import Scenes, Site, Stage, act
 
-__all__ = ["ENOUGH", "FEWEST", "Pool", "Troupe", "climb_down"]
+__all__ = ["ENOUGH", "FEWEST", "Pool", "Troupe", "climb_down", "reach_of"]
 
 ENOUGH = 60
 FEWEST = 39
 RUNGS = (
     "same rule, two years of history",
     "same rule, shorter history",
+    "same rule, other clusters also after the operation",
+    "same rule, other clusters at any date",
+    "same rule, other forces too",
     "mimic among areas never treated (weaker)",
     "no reference distribution",
 )
+NONE = len(RUNGS)
 
 
 class _Reaching(Protocol):
@@ -39,7 +43,7 @@ class Pool:
     ----------
     scenes : Scenes
     rung : int
-        1 is best; 4 means that there is none.
+        1 is best; the last means that there is none.
     history : int
         Fewest periods before a scene's start.
     windows : ndarray, shape (B,)
@@ -56,6 +60,11 @@ class Pool:
     windows: NDArray[np.float64]
     left_out: dict[str, int]
     rule: Rule
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a reference distribution at all."""
+        return self.rung < NONE
 
     @property
     def found(self) -> str:
@@ -94,28 +103,45 @@ class Troupe:
             return self.rule
         return self.rule.like(self.stage.panel, _design_of(self.stage, site))
 
-    def reach(self, site: Site) -> int:
-        """Periods that the rule reads; a year and a quarter if it does not say."""
-        told = getattr(self.rule, "reach", None)
-        if told is None:
-            return site.windows.year + site.windows.quarter
-        return int(cast(_Reaching, self.rule).reach(site.windows.year))
-
     def play(self, site: Site, history: int) -> Scenes:
         """Scenes of the rule up to the site's start; own cluster: ended before it."""
+        played = self._play(self.stage, site, history, last=site.onset)
+        return _admissible(played, self.stage, site)
+
+    def play_later(self, site: Site, history: int, resume: int) -> Scenes:
+        """The same and, in other clusters, scenes that start at ``resume`` or later."""
+        played = self._play(self.stage, site, history, last=self.stage.counts.shape[1])
+        return _admissible(played, self.stage, site, resume=resume)
+
+    def play_elsewhere(self, site: Site, history: int) -> list[Scenes]:
+        """Scenes of other forces, at any date; clusters and starts in the study's terms."""
+        told, place = [], len(self.stage.labels)
+        for number, stage in enumerate(self.stage.others, start=1):
+            played = self._play(stage, site, history, last=stage.counts.shape[1])
+            told.append(
+                replace(
+                    played,
+                    cluster=played.cluster + place,
+                    source=np.full_like(played.source, number),
+                )
+            )
+            place += len(stage.labels)
+        return told
+
+    def _play(self, stage: Stage, site: Site, history: int, *, last: int) -> Scenes:
         own = site if isinstance(self.rule, Mimic) else None
-        key = (site.windows, history, site.onset, id(own))
+        key = (id(stage), site.windows, history, last, id(own))
         if key not in self._played:
             self._played[key] = act(
-                self.stage,
+                stage,
                 site.windows,
                 self.rule_of(site),
                 rng=self.rng,
-                reach=self.reach(site),
+                reach=reach_of(self.rule, site),
                 history=history,
-                last=site.onset,
+                last=last,
             )
-        return _before(self._played[key], self.stage, site)
+        return self._played[key]
 
     def mimic_among(self, site: Site, allowed: NDArray[np.bool_]) -> Rule:
         """A mimic that sees the allowed areas only."""
@@ -140,35 +166,81 @@ class Troupe:
         )
 
 
+def reach_of(rule: Rule, site: Site) -> int:
+    """Periods that the rule reads; a year and a quarter if it does not say."""
+    if getattr(rule, "reach", None) is None:
+        return site.windows.year + site.windows.quarter
+    return int(cast(_Reaching, rule).reach(site.windows.year))
+
+
 def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
-    """The first rung with enough scenes, or the best there is."""
+    """The first rung with enough scenes, or the best there is.
+
+    Rungs of the same rule in the same force are climbed down while scenes are few; scenes that
+    start during the operation, another force or a mimic are asked only where there would be no
+    test without them. A site whose own past is shorter than the rule reads has no pool.
+    """
+    stage, rule = troupe.stage, troupe.rule_of(site)
     long = 2 * site.windows.year
     short = max(
-        troupe.reach(site),
+        reach_of(troupe.rule, site),
         site.windows.gap + site.windows.pre,
         site.windows.year + site.windows.quarter,
     )
-    rule = troupe.rule_of(site)
-    pools = [_pool(troupe.stage, site, troupe.play(site, long), 1, long, rule)]
-    if len(pools[0].scenes) < ENOUGH and short < long:
-        pools.append(_pool(troupe.stage, site, troupe.play(site, short), 2, short, rule))
-    if max(len(pool.scenes) for pool in pools) < FEWEST:
-        allowed = np.ones(len(troupe.stage.cluster), dtype=bool)
-        allowed[treated] = False
-        mimic = troupe.mimic_among(site, allowed) if site.onset >= short else rule
-        scenes = troupe.play_among(site, short, mimic, allowed)
-        pools.append(_pool(troupe.stage, site, scenes, 3, short, mimic))
-    best = max(pools, key=lambda pool: len(pool.scenes))
-    if len(best.scenes) < FEWEST:
-        return replace(best, rung=4)
-    return best
+    ended = site.onset + site.windows.post + stage.washout
+    rungs: tuple[tuple[int, int, Callable[[], Scenes]], ...] = (
+        (ENOUGH, long, lambda: troupe.play(site, long)),
+        (ENOUGH, min(short, long), lambda: troupe.play(site, min(short, long))),
+        (ENOUGH, min(short, long), lambda: troupe.play_later(site, min(short, long), ended)),
+        (FEWEST, min(short, long), lambda: troupe.play_later(site, min(short, long), 0)),
+    )
+    pools: list[Pool] = []
+    for rung, (wanted, history, play) in enumerate(rungs, start=1):
+        if most(pools) < wanted:
+            pools.append(_pool(stage, site, play(), rung, history, rule))
+        if site.onset < reach_of(troupe.rule, site):
+            return replace(pools[0], rung=NONE)
+    if most(pools) < FEWEST and stage.others:
+        pools.append(_with_others(troupe, site, best(pools), rule))
+    if most(pools) < FEWEST and site.onset >= short:
+        pools.append(_never_treated(troupe, site, short, treated))
+    found = best(pools)
+    return found if len(found.scenes) >= FEWEST else replace(found, rung=NONE)
+
+
+def most(pools: Sequence[Pool]) -> int:
+    """Scenes of the largest pool."""
+    return max((len(pool.scenes) for pool in pools), default=0)
+
+
+def best(pools: Sequence[Pool]) -> Pool:
+    """The largest pool, the highest rung among equals."""
+    return max(pools, key=lambda pool: len(pool.scenes))
+
+
+def _with_others(troupe: Troupe, site: Site, own: Pool, rule: Rule) -> Pool:
+    """The best pool at home and the scenes of other forces."""
+    scenes, left = own.scenes, dict(own.left_out)
+    for theirs in troupe.play_elsewhere(site, own.history):
+        for why, number in theirs.left_out.items():
+            left[why] = left.get(why, 0) + number
+        scenes = scenes.join(theirs, left)
+    return _pool(troupe.stage, site, scenes, 5, own.history, rule)
+
+
+def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np.intp]) -> Pool:
+    allowed = np.ones(len(troupe.stage.cluster), dtype=bool)
+    allowed[treated] = False
+    mimic = troupe.mimic_among(site, allowed)
+    scenes = troupe.play_among(site, history, mimic, allowed)
+    return _pool(troupe.stage, site, scenes, 6, history, mimic)
 
 
 def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rule: Rule) -> Pool:
     windows = np.array(
         [
             independent_windows(scenes.onset[scenes.cluster == place], site.windows.post)
-            for place in range(len(stage.labels))
+            for place in range(len(stage.all_labels))
         ],
         dtype=np.float64,
     )
@@ -182,14 +254,22 @@ def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rul
     )
 
 
-def _before(scenes: Scenes, stage: Stage, site: Site) -> Scenes:
+def _admissible(scenes: Scenes, stage: Stage, site: Site, resume: int | None = None) -> Scenes:
+    """Own cluster: ended before the site's start; others: up to it, or from ``resume`` on."""
     own = scenes.cluster == stage.labels.index(site.cluster)
     late = own & (scenes.onset + site.windows.post > site.onset)
-    kept = scenes.take(np.flatnonzero(~late))
-    if not late.any():
-        return kept
-    why = {"own cluster, not ended before the start": int(late.sum())}
-    return replace(kept, left_out={**scenes.left_out, **why})
+    during = ~own & (scenes.onset > site.onset)
+    if resume is not None:
+        during &= scenes.onset < resume
+    left = dict(scenes.left_out)
+    for gone, why in (
+        (late, "own cluster, not ended before the start"),
+        (during, "other cluster, during the operation"),
+    ):
+        if gone.any():
+            left[why] = int(gone.sum())
+    kept = scenes.take(np.flatnonzero(~late & ~during)) if (late | during).any() else scenes
+    return replace(kept, left_out=left)
 
 
 def _design_of(stage: Stage, site: Site) -> Design:

@@ -17,24 +17,28 @@ from hotspot_eval.significance import Alternative, weighted_critical_value, weig
 __all__ = ["plain_draws", "plain_effect", "plain_of_several", "scene_designs"]
 
 Vector = NDArray[np.float64]
+BLOCK = 1024
 
 
 def scene_designs(stage: Stage, site: Site, scenes: Scenes) -> list[Design]:
     """The site's design moved to each scene: same windows, same treated share of each period."""
-    areas, labels = stage.panel.areas, stage.panel.periods.labels
     windows = site.windows
     whole = windows.on == tuple(range(windows.post)) and bool((site.shares == 1.0).all())
-    known: dict[bytes, list[str]] = {}
+    stages = stage.all_stages
+    known: dict[tuple[int, bytes], list[str]] = {}
     designs = []
-    for treated, controls, onset in zip(scenes.treated, scenes.controls, scenes.onset, strict=True):
+    for treated, controls, source, at in zip(
+        scenes.treated, scenes.controls, scenes.source.tolist(), scenes.at.tolist(), strict=True
+    ):
+        areas, labels = stages[source].panel.areas, stages[source].panel.periods.labels
         ids = [areas[row] for row in treated]
-        key = controls.tobytes()
+        key = (source, controls.tobytes())
         against = known.setdefault(key, [areas[row] for row in controls])
         if whole:
-            spells = [Spell(area=area, start=labels[onset]) for area in ids]
+            spells = [Spell(area=area, start=labels[at]) for area in ids]
         else:
             spells = [
-                Spell(area=area, start=labels[onset + o], end=labels[onset + o], share=share)
+                Spell(area=area, start=labels[at + o], end=labels[at + o], share=share)
                 for area in ids
                 for o, share in zip(windows.on, site.shares.tolist(), strict=True)
             ]
@@ -50,29 +54,43 @@ def scene_designs(stage: Stage, site: Site, scenes: Scenes) -> list[Design]:
     return designs
 
 
-def plain_draws(
-    panel: Panel, stage: Stage, nulls: Sequence[SiteNull], estimator: Estimator
-) -> list[Vector]:
-    """The estimator on every scene of each site's pool; a scene of several pools is fitted once."""
-    place: dict[tuple[object, ...], int] = {}
-    designs: list[Design] = []
-    rows: list[NDArray[np.intp]] = []
+def plain_draws(stage: Stage, nulls: Sequence[SiteNull], estimator: Estimator) -> list[Vector]:
+    """The estimator on every scene of each site's pool; a scene of several pools is fitted once.
+
+    Designs live for one block of scenes at a time: only the estimates grow with their number.
+    """
+    known: dict[tuple[object, ...], float] = {}
+    draws = []
     for null in nulls:
         scenes, site = null.pool.scenes, null.site
+        same = (site.windows, site.shares.tobytes())
         keys = [
-            (onset, treated.tobytes(), controls.tobytes(), site.windows, site.shares.tobytes())
-            for onset, treated, controls in zip(
-                scenes.onset.tolist(), scenes.treated, scenes.controls, strict=True
+            (source, at, treated.tobytes(), hash(controls.tobytes()), *same)
+            for source, at, treated, controls in zip(
+                scenes.source.tolist(),
+                scenes.at.tolist(),
+                scenes.treated,
+                scenes.controls,
+                strict=True,
             )
         ]
-        new = [number for number, key in enumerate(keys) if key not in place]
-        place |= {keys[number]: len(designs) + at for at, number in enumerate(new)}
-        designs += scene_designs(stage, site, scenes.take(np.array(new, dtype=np.intp)))
-        rows.append(np.array([place[key] for key in keys], dtype=np.intp))
-    if not designs:
-        return []
-    values = np.asarray(estimator.many(panel, designs), dtype=np.float64)
-    return [values[row] for row in rows]
+        new = np.array([row for row, key in enumerate(keys) if key not in known], dtype=np.intp)
+        for begin in range(0, len(new), BLOCK):
+            rows = new[begin : begin + BLOCK]
+            values = _estimates(stage, site, scenes.take(rows), estimator)
+            known |= {keys[row]: value for row, value in zip(rows, values.tolist(), strict=True)}
+        draws.append(np.array([known[key] for key in keys]))
+    return draws
+
+
+def _estimates(stage: Stage, site: Site, scenes: Scenes, estimator: Estimator) -> Vector:
+    values = np.full(len(scenes), np.nan)
+    designs = scene_designs(stage, site, scenes)
+    for number, theirs in enumerate(stage.all_stages):
+        rows = np.flatnonzero(scenes.source == number)
+        if len(rows):
+            values[rows] = estimator.many(theirs.panel, [designs[row] for row in rows])
+    return values
 
 
 def plain_effect(
@@ -188,7 +206,7 @@ def _nothing(effect: Effect, why: str, level: float, alternative: Alternative) -
 
 def _scale(scale: Scale, site: Site, scenes: Scenes) -> Vector:
     """Poisson standard deviation of an estimate from history and controls, on its scale."""
-    onset, rows = scenes.onset, np.arange(len(scenes))
+    onset, rows = scenes.at, np.arange(len(scenes))
     windows = site.windows
     begin = np.maximum(onset - windows.gap - windows.pre, 0)
     stop = onset - windows.gap

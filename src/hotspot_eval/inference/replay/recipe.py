@@ -195,17 +195,21 @@ class Expectation:
         return float(low), float(high)
 
 
-def features(scenes: Scenes, windows: Windows) -> Features:
+def features(scenes: Scenes, windows: Windows, *, history: int | None = None) -> Features:
     """The log ratios of METHODS: y = l(post) − l(pre), x, E and C of every scene.
+
+    ``history`` is how many periods a scene may look back: no further than the site itself can, or
+    a scene would know more than what it stands in for.
 
     l(W) = log[(T + ½)/(C + ½q)], T and C the events of treated and controls in the window W, q
     the number of controls for each treated area: a cluster where nothing differs has l = −log q.
     """
-    onset, odds = scenes.onset, scenes.odds()
+    onset, odds = scenes.at, scenes.odds()
+    floor = _floor(scenes, history)
 
     def events(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
         rows = np.arange(len(onset))
-        first, after = np.maximum(begin, 0), np.maximum(stop, 0)
+        first, after = np.maximum(begin, floor), np.maximum(stop, floor)
         return np.asarray(running[rows, after] - running[rows, first])
 
     def ratio(begin: Places, stop: Places) -> Vector:
@@ -220,30 +224,42 @@ def features(scenes: Scenes, windows: Windows) -> Features:
     )
     year, quarter = windows.year, windows.quarter
     columns = [np.ones(len(onset)), base + np.log(odds)]
-    columns.append(_since(ratio, base, onset - quarter, onset))
-    columns.append(_since(ratio, base, onset - year, onset - quarter))
-    columns.append(_since(ratio, base, onset - 3 * year, onset - year))
+    spans = [
+        (onset - quarter, onset),
+        (onset - year, onset - quarter),
+        (onset - 3 * year, onset - year),
+    ]
     if windows.post < year:
-        begin = onset - year
-        columns.append(_since(ratio, base, begin, begin + windows.post))
-    columns += _around(scenes, windows, events)
+        spans.append((onset - year, onset - year + windows.post))
+    columns += [
+        np.where(np.maximum(begin, floor) < stop, ratio(begin, stop) - base, 0.0)
+        for begin, stop in spans
+    ]
+    columns += _around(scenes, windows, events, floor)
     return Features(
         change=_log_ratio(post_treated, post_control, odds) - base,
         past=np.column_stack(columns),
-        expected=post_control * np.exp(ratio(np.zeros_like(onset), onset)),
+        expected=post_control * np.exp(ratio(floor, onset)),
         control=post_control,
         anchor=base + np.log(post_control + 0.5 * odds),
     )
 
 
-def _around(scenes: Scenes, windows: Windows, events: Events) -> list[Vector]:
-    """What happened around the scene, after the start: near controls against far, and far alone.
+def _floor(scenes: Scenes, history: int | None) -> Places:
+    """First period that each scene may read, in its own panel."""
+    if history is None:
+        return np.zeros_like(scenes.at)
+    return np.asarray(np.maximum(scenes.at - history, 0))
+
+
+def _around(scenes: Scenes, windows: Windows, events: Events, floor: Places) -> list[Vector]:
+    """What happened around the scene after the start: near controls against far, and far alone.
 
     log[N(post)/N(history)] − log[F(post)/F(history)] and log[F(post)/F(pre)], N the controls of
     the own cluster and F the clean areas of other clusters; both 0 without such areas. The first
     lets the pool say how much of the controls' movement is noise.
     """
-    onset, zero = scenes.onset, np.zeros_like(scenes.onset)
+    onset = scenes.at
 
     def grown(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
         after = np.sum([events(running, onset + o, onset + o + 1) for o in windows.on], axis=0)
@@ -251,18 +267,13 @@ def _around(scenes: Scenes, windows: Windows, events: Events) -> list[Vector]:
 
     before = onset - windows.gap
     there = scenes.sum_far[:, -1] > 0
-    near = grown(scenes.sum_near, zero, onset) - grown(scenes.sum_far, zero, onset)
+    near = grown(scenes.sum_near, floor, onset) - grown(scenes.sum_far, floor, onset)
     far = grown(scenes.sum_far, before - windows.pre, before)
     return [np.where(there & (scenes.sum_near[:, -1] > 0), near, 0.0), np.where(there, far, 0.0)]
 
 
 def _log_ratio(treated: Vector, control: Vector, odds: Vector) -> Vector:
     return np.asarray(np.log((treated + 0.5) / (control + 0.5 * odds)))
-
-
-def _since(ratio: Ratio, base: Vector, begin: Places, stop: Places) -> Vector:
-    """Contrast l − l(pre) over a window; 0 where it lies before the panel."""
-    return np.where(np.maximum(begin, 0) < stop, ratio(begin, stop) - base, 0.0)
 
 
 def independent_windows(onsets: NDArray[np.intp], length: int) -> int:
@@ -293,12 +304,13 @@ def calibrate(
 ) -> Reference:
     """Regression, variance and distribution from the scenes of a pool.
 
-    Steps 4 to 6 of the recipe: weights halve with every ``half_life_years``; ridge of y on x with
+    Steps 4 to 6 of the recipe: weights halve with every ``half_life_years``, from 1 for the scenes
+    nearest in time, so that a pool of other years can still reject; ridge of y on x with
     weights π/v; v = φ·a + τ² from squared residuals; each cluster's scale shrunk to 1 with
     ``scale_prior`` windows.
     """
     age = np.abs(onset - scenes.onset) / windows.year
-    weights = 0.5 ** (age / half_life_years)
+    weights = 0.5 ** ((age - age.min()) / half_life_years)
     centre = np.average(pool.past[:, 1:], axis=0, weights=weights)
     spread = np.sqrt(np.average((pool.past[:, 1:] - centre) ** 2, axis=0, weights=weights))
     spread[spread < 1e-8] = 1.0

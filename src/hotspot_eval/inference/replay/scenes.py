@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,6 +89,12 @@ class Stage:
         Positions of periods that start after a break in recording.
     everywhere : bool
         Whether controls come from the whole panel rather than from the scene's own cluster.
+    washout : int
+        Periods after a treated one that may not enter a scene.
+    shift : int
+        Position of this panel's first period in the calendar of the study's panel.
+    others : tuple of Stage
+        Panels of other forces, on which nothing was done.
     """
 
     panel: Panel
@@ -99,6 +105,24 @@ class Stage:
     excluded: NDArray[np.bool_]
     breaks: tuple[int, ...]
     everywhere: bool
+    washout: int = 0
+    shift: int = 0
+    others: tuple[Stage, ...] = ()
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """Labels of the own clusters, then of those of other forces."""
+        return self.labels + tuple(label for stage in self.others for label in stage.labels)
+
+    @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        """The own stage, then the others: what ``Scenes.source`` counts."""
+        return (self, *self.others)
+
+    def period_labels(self, scenes: Scenes) -> list[str]:
+        """The period in which each scene starts, in the words of its own panel."""
+        words = [stage.panel.periods.labels for stage in self.all_stages]
+        return [words[s][at] for s, at in zip(scenes.source, scenes.at, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,6 +132,9 @@ class Scenes:
     Parameters
     ----------
     cluster, onset : ndarray of int, shape (S,)
+        Position in ``Stage.all_labels``; first period after the start, in the study's calendar.
+    source, at : ndarray of int, shape (S,)
+        Position of the scene's panel in ``Stage.all_stages``, and of ``onset`` in that panel.
     treated, controls : tuple of ndarray of int
         Rows chosen and rows compared with, for each scene.
     sum_treated, sum_controls : ndarray, shape (S, T + 1)
@@ -122,6 +149,8 @@ class Scenes:
 
     cluster: NDArray[np.intp]
     onset: NDArray[np.intp]
+    source: NDArray[np.intp]
+    at: NDArray[np.intp]
     treated: tuple[NDArray[np.intp], ...]
     controls: tuple[NDArray[np.intp], ...]
     sum_treated: NDArray[np.float64]
@@ -138,6 +167,8 @@ class Scenes:
         return Scenes(
             cluster=self.cluster[rows],
             onset=self.onset[rows],
+            source=self.source[rows],
+            at=self.at[rows],
             treated=tuple(self.treated[row] for row in rows),
             controls=tuple(self.controls[row] for row in rows),
             sum_treated=self.sum_treated[rows],
@@ -145,6 +176,31 @@ class Scenes:
             sum_near=self.sum_near[rows],
             sum_far=self.sum_far[rows],
             left_out=self.left_out,
+        )
+
+    def join(self, other: Scenes, left_out: dict[str, int]) -> Scenes:
+        """Both together, as scenes of one calendar; running totals are padded with their last."""
+        width = max(self.sum_far.shape[1], other.sum_far.shape[1])
+
+        def padded(name: str) -> NDArray[np.float64]:
+            sums = [getattr(scenes, name) for scenes in (self, other)]
+            fill = [((0, 0), (0, width - each.shape[1])) for each in sums]
+            return np.concatenate(
+                [np.pad(each, pad, mode="edge") for each, pad in zip(sums, fill, strict=True)]
+            )
+
+        return Scenes(
+            cluster=np.concatenate([self.cluster, other.cluster]),
+            onset=np.concatenate([self.onset, other.onset]),
+            source=np.concatenate([self.source, other.source]),
+            at=np.concatenate([self.at, other.at]),
+            treated=self.treated + other.treated,
+            controls=self.controls + other.controls,
+            sum_treated=padded("sum_treated"),
+            sum_controls=padded("sum_controls"),
+            sum_near=padded("sum_near"),
+            sum_far=padded("sum_far"),
+            left_out=left_out,
         )
 
     def odds(self) -> NDArray[np.float64]:
@@ -208,6 +264,7 @@ def set_stage(
     everywhere: bool,
     washout: int,
     breaks: Sequence[PeriodLike],
+    others: Mapping[str, Panel] | None = None,
 ) -> Stage:
     """What may be used: cells observed and untouched by the operation."""
     counts, observed = panel.single()
@@ -231,7 +288,49 @@ def set_stage(
         excluded=excluded,
         breaks=tuple(sorted(panel.periods.position(value) for value in breaks)),
         everywhere=everywhere,
+        washout=washout,
+        others=tuple(
+            _stage_of_other(panel, name, other, everywhere=everywhere)
+            for name, other in (others or {}).items()
+        ),
     )
+
+
+def _stage_of_other(panel: Panel, name: str, other: Panel, *, everywhere: bool) -> Stage:
+    """The stage of a force on which nothing was done."""
+    where = f"argument 'other_forces', {name}"
+    own, its = panel.periods.frequency, other.periods.frequency
+    if its != own:
+        raise InputError(
+            Problem(
+                where=where,
+                what=f"has a panel by {its}, the study's is by {own}",
+                advice="Count events over periods of the same length.",
+            )
+        )
+    counts, observed = other.single()
+    names = np.array(other.cluster or [WHOLE_PANEL] * len(other.areas))
+    labels, cluster = np.unique(names, return_inverse=True)
+    return Stage(
+        panel=other,
+        counts=counts,
+        cluster=cluster,
+        labels=tuple(f"{name}: {label}" for label in labels),
+        usable=observed,
+        excluded=np.zeros(len(counts), dtype=bool),
+        breaks=(),
+        everywhere=everywhere,
+        shift=_periods_between(panel, other),
+    )
+
+
+def _periods_between(panel: Panel, other: Panel) -> int:
+    """Periods from the first of one panel to the first of another, rounded."""
+    starts, theirs = panel.periods.starts, other.periods.starts
+    if panel.periods.frequency == "month":
+        return int((theirs[0].astype("M8[M]") - starts[0].astype("M8[M]")).astype(int))
+    long = (starts[-1] - starts[0]).astype(float) / max(len(starts) - 1, 1)
+    return round(float((theirs[0] - starts[0]).astype(float)) / long) if long else 0
 
 
 def act(
@@ -318,9 +417,12 @@ def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Sce
         at_home = cast.controls[stage.cluster[cast.controls] == cast.place]
         near[s] = controls[s] if not stage.everywhere else running[at_home].sum(axis=0)
         far[s] = sums.sum(axis=0) - sums[cast.place]
+    onset = np.array([cast.onset for cast in casts], dtype=np.intp)
     return Scenes(
         cluster=np.array([cast.place for cast in casts], dtype=np.intp),
-        onset=np.array([cast.onset for cast in casts], dtype=np.intp),
+        onset=onset + stage.shift,
+        source=np.zeros_like(onset),
+        at=onset,
         treated=tuple(cast.treated for cast in casts),
         controls=tuple(cast.controls for cast in casts),
         sum_treated=treated,

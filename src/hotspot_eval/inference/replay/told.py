@@ -135,8 +135,8 @@ def draws_frame(stage: Stage, nulls: Sequence[SiteNull], draws: Sequence[Any]) -
             {
                 "site": null.site.cluster,
                 "site_start": labels[null.site.onset],
-                "cluster": [stage.labels[place] for place in null.pool.scenes.cluster],
-                "period": [labels[onset] for onset in null.pool.scenes.onset],
+                "cluster": [stage.all_labels[place] for place in null.pool.scenes.cluster],
+                "period": stage.period_labels(null.pool.scenes),
                 "treated": [len(rows) for rows in null.pool.scenes.treated],
                 "change": null.reference.predicted + null.reference.residual,
                 "expected": null.reference.predicted,
