@@ -1,4 +1,4 @@
-"""The command line: demo, check, run, status, report, power, simulate."""
+"""The command line: demo, check, lock, run, status, report, power, simulate."""
 
 from __future__ import annotations
 
@@ -62,6 +62,23 @@ def check(params: ParamsArgument, data: DataOption = None) -> None:
         raise InputError(*problems)
     for line in summary:
         _say(line)
+
+
+@app.command()
+def lock(
+    params: ParamsArgument,
+    again: Annotated[
+        bool, typer.Option("--again", help="Add a lock beside the earlier ones; the page tells.")
+    ] = False,
+    data: DataOption = None,
+) -> None:
+    """Put on record what is decided before the result: PARAMS.lock.json, beside the params."""
+    from hotspot_eval.run.lock import lock_params, lock_path
+
+    for path in params:
+        made = lock_params(path, data=data or [], again=again)
+        _say(f"{path.name}: {made.told()}")
+        _say(f"Wrote {lock_path(path).as_posix()}, seal {made.locks[-1].seal[:16]}")
 
 
 @app.command()

@@ -81,6 +81,20 @@ def test_records_that_carry_a_point_and_no_area_are_usable(project):
     assert len(told(project)) == 1 and "nowhere.gpkg" in told(project)[0]
 
 
+def test_a_window_that_no_start_has_room_for_is_told_with_the_room_there_is(project):
+    edit(project, window={"pre_periods": 500, "gap": 1, "post_periods": 60})
+    before, after = told(project)
+    assert "field 'window.pre_periods': asks for 500 periods and a gap of 1" in before
+    assert "the counts hold 13 before the latest start (2022-03)" in before
+    assert "Set it to 12 or less" in before
+    assert "field 'window.post_periods': asks for 60 periods from each start on" in after
+    assert "the counts hold 10 from the earliest start on (2022-03)" in after
+    edit(project, window={"pre_periods": 12, "gap": 1, "post_periods": 10})
+    assert told(project) == []
+    edit(project, window={"start": "2021-06", "pre_periods": 9})
+    assert "the counts hold 9 before" in told(project)[0]
+
+
 def test_ten_mistakes_are_said_at_once_and_nothing_is_written(project):
     edit(
         project,

@@ -14,7 +14,9 @@ import yaml
 from typer.testing import CliRunner
 
 from hotspot_eval import cli
+from hotspot_eval.run import manifest
 from hotspot_eval.run.demo import write_inputs
+from hotspot_eval.run.manifest import sha256
 from hotspot_eval.run.plan import NOTEBOOKS, notebook_folder
 
 pytestmark = pytest.mark.xdist_group("notebooks")
@@ -32,6 +34,9 @@ def study(tmp_path_factory) -> Path:
     early = register["borough"] == "Barnsgate"
     register.loc[early, ["start", "end"]] = ["2016-01-04", "2016-03-27"]
     register.to_csv(home / "input" / "register.csv", index=False)
+    assert CliRunner().invoke(cli.app, ["lock", str(params)]).exit_code == cli.ALL_WELL
+    told["selection"]["lookback"] = 4
+    params.write_text(yaml.safe_dump(told))
     result = CliRunner().invoke(
         cli.app, ["run", str(params), "--out", str(home / "out"), "--jobs", "2"]
     )
@@ -87,16 +92,28 @@ def test_the_manifest_says_what_was_run_on_what(study):
     assert manifest["seed"] == 20220718
 
 
-def test_a_second_run_keeps_what_is_good_and_repeats_the_rest_to_the_byte(study):
+def test_the_page_tells_what_changed_since_the_lock(study):
+    checks = pd.read_csv(study / "out" / "checks.csv")
+    told = checks[checks["check"] == "pre-specification"]
+    assert set(told["site"]) == {"Alderbrook", "Cawdon"}
+    assert set(told["status"]) == {"failed"}
+    page = (study / "out" / "Alderbrook" / "index.html").read_text()
+    assert "1 field changed since: selection.lookback" in page
+
+
+def test_a_second_run_keeps_what_is_good_and_repeats_the_rest_to_the_byte(study, monkeypatch):
     out, params = study / "out", str(study / "input" / "params.yaml")
     tables = ("estimates.csv", "checks.csv", "ledger.csv")
     before = {name: (out / "Alderbrook" / name).read_bytes() for name in tables}
     everything = (out / "estimates.csv").read_bytes()
     shutil.rmtree(out / "internal" / "Alderbrook")
+    read = []
+    monkeypatch.setattr(manifest, "sha256", lambda path: read.append(path) or sha256(path))
     result = CliRunner().invoke(cli.app, ["run", params, "--out", str(out), "--jobs", "1"])
     assert "Cawdon: kept" in result.output
     assert {name: (out / "Alderbrook" / name).read_bytes() for name in tables} == before
     assert (out / "estimates.csv").read_bytes() == everything
+    assert sorted(path.name for path in read) == ["areas.gpkg", "incidents.csv", "register.csv"]
 
 
 def test_status_and_report_read_what_was_written(study):
@@ -104,6 +121,11 @@ def test_status_and_report_read_what_was_written(study):
     status = CliRunner().invoke(cli.app, ["status", out])
     assert status.exit_code == cli.SOME_FAILED
     assert "Alderbrook" in status.output
+    stored = study / "out" / "internal" / "study.json"
+    before = stored.read_text()
+    stored.write_text(before.replace('"title": "Alderbrook"', '"title": "Alder & Brook"'))
+    assert "Alder & Brook" in CliRunner().invoke(cli.app, ["status", out]).output
+    stored.write_text(before)
     page = study / "out" / "Alderbrook" / "index.html"
     before = page.read_bytes()
     page.unlink()

@@ -19,6 +19,7 @@ from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.periods import Periods, interval_days
 from hotspot_eval.run.folders import Folders
 from hotspot_eval.run.inputs import Inputs, place_problems
+from hotspot_eval.run.lock import locked, read_locks
 from hotspot_eval.run.params import params_or_problems
 
 __all__ = ["check_params"]
@@ -46,9 +47,10 @@ def check_params(
         params, found = params_or_problems(path)
         if params is not None:
             inputs = Inputs(params=params, folders=Folders.around(path, data))
-            found = [*found, *_input_problems(inputs)]
+            found = [*found, *_caught(partial(_lock, path)), *_input_problems(inputs)]
             if not found:
                 summary.append(_summary(path, inputs))
+                summary.append(f"{path.name}: {locked(path, inputs).line()}.")
         problems += found
     once = {str(problem): problem for problem in problems}
     return list(once.values()), summary
@@ -56,7 +58,8 @@ def check_params(
 
 def _input_problems(inputs: Inputs) -> list[Problem]:
     found = []
-    for step in (_paths, _outcomes, _areas, _counts, _gaps, _population, _register, _breaks):
+    steps = (_paths, _outcomes, _areas, _counts, _gaps, _windows, _population, _register, _breaks)
+    for step in steps:
         found += _caught(partial(step, inputs))
     return found or _caught(partial(_together, inputs))
 
@@ -66,6 +69,12 @@ def _together(inputs: Inputs) -> list[Problem]:
     inputs.panel()
     if not inputs.boroughs():
         return [Problem(where="register", what="names no borough where something was delivered")]
+    return []
+
+
+def _lock(path: Path) -> list[Problem]:
+    """A damaged lock; one that differs from the params is told, not refused."""
+    read_locks(path)
     return []
 
 
@@ -141,6 +150,41 @@ def _gaps(inputs: Inputs) -> list[Problem]:
             f"(acknowledge: {{'missing {unsaid[0] if unsaid else ''}': why it does not matter}}).",
         )
     ] * bool(unsaid)
+
+
+def _windows(inputs: Inputs) -> list[Problem]:
+    """Windows that no start has room for; a start without room fails its own site alone."""
+    readable = _readable(inputs)
+    known = readable.coverage() if readable is not None else None
+    told = inputs.params.treatment is not None
+    if known is None or not (told or _usable(inputs, "register.path")):
+        return []
+    window, periods = inputs.params.window, known[0]
+    first = periods.position(window.start) if window.start else 0
+    stop = (periods.position(window.end) if window.end else len(periods) - 1) + 1
+    days = [interval_days(day, window.frequency)[0] for day in inputs.starts(_area_frame(inputs))]
+    places = [int(np.searchsorted(periods.ends, day, side="right")) for day in days]
+    places = [place for place in places if first < place < stop]
+    if not places:
+        return []
+    early, late = min(places), max(places)
+    before, after = late - first, stop - early
+    gap = f" and a gap of {window.gap}" if window.gap else ""
+    asked = (
+        ("pre_periods", before - window.gap, f"{gap} before each start; the counts hold {before} "
+         f"before the latest start ({periods.labels[late]})"),
+        ("post_periods", after, f" from each start on; the counts hold {after} from the earliest "
+         f"start on ({periods.labels[early]})"),
+    )  # fmt: skip
+    return [
+        Problem(
+            where=f"field 'window.{name}'",
+            what=f"asks for {wanted} periods{held}",
+            advice=f"Set it to {max(room, 1)} or less, or read counts of more periods.",
+        )
+        for name, room, held in asked
+        if (wanted := getattr(window, name) or 0) > room
+    ]
 
 
 def _population(inputs: Inputs) -> list[Problem]:

@@ -52,12 +52,14 @@ def run_sites(
     """Run every site that has no good earlier result, in any order; results in the plan's order."""
     waiting = {}
     ended: dict[str, SiteRun] = {}
+    identities = _identities(plan)
     for site in plan.sites:
-        if not fresh and _still_good(plan, site):
+        identity = identities[site.slug]
+        if not fresh and _still_good(plan, site, identity):
             ended[site.slug] = SiteRun(name=site.name, slug=site.slug, status="kept")
             tell(ended[site.slug])
         else:
-            waiting[pool.submit(run_site, plan, site)] = site
+            waiting[pool.submit(run_site, plan, site, identity)] = site
     for future in as_completed(waiting):
         site = waiting[future]
         try:
@@ -71,8 +73,11 @@ def run_sites(
     return tuple(ended[site.slug] for site in plan.sites)
 
 
-def run_site(plan: StudyPlan, site: SitePlan) -> SiteRun:
-    """Run a site's notebooks in order; what goes wrong becomes its reason, in full in error.txt."""
+def run_site(plan: StudyPlan, site: SitePlan, identity: dict[str, Any]) -> SiteRun:
+    """Run a site's notebooks in order; what goes wrong becomes its reason, in full in error.txt.
+
+    ``identity`` goes into the manifest: what the run was asked to do, taken before it began.
+    """
     began = time.perf_counter()
     internal = plan.internal(site)
     internal.mkdir(parents=True, exist_ok=True)
@@ -99,7 +104,7 @@ def run_site(plan: StudyPlan, site: SitePlan) -> SiteRun:
                 seconds=time.perf_counter() - began,
             )
         timings[name] = round(time.perf_counter() - started, 3)
-    write_json(internal / "manifest.json", _manifest(site, timings))
+    write_json(internal / "manifest.json", _manifest(site, identity, timings))
     return SiteRun(name=site.name, slug=site.slug, status="ok", seconds=time.perf_counter() - began)
 
 
@@ -169,27 +174,32 @@ def _single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _still_good(plan: StudyPlan, site: SitePlan) -> bool:
+def _still_good(plan: StudyPlan, site: SitePlan, identity: dict[str, Any]) -> bool:
     manifest = plan.internal(site) / "manifest.json"
     parts = [plan.internal(site) / f"{name}{PART_SUFFIX}" for name in NOTEBOOKS]
     if not all(path.is_file() for path in (manifest, *parts)):
         return False
     earlier = json.loads(manifest.read_text(encoding="utf-8"))
-    return bool(earlier.get("fingerprint") == fingerprint(_identity(site)))
+    return bool(earlier.get("fingerprint") == fingerprint(identity))
 
 
-def _identity(site: SitePlan) -> dict[str, Any]:
-    files = Inputs(params=site.params, folders=site.folders).files()
-    return {
-        **site.identity(),
-        "inputs": input_checksums(files, site.folders),
-        "code": code_version(),
-        "packages": package_versions(),
-    }
+def _identities(plan: StudyPlan) -> dict[str, dict[str, Any]]:
+    """Site → what decides whether its earlier run is still good; each input file is read once."""
+    code, packages = code_version(), package_versions()
+    sums: dict[Path, dict[str, Any]] = {}
+    told = {}
+    for site in plan.sites:
+        if site.source not in sums:
+            files = Inputs(params=site.params, folders=site.folders).files()
+            sums[site.source] = input_checksums(files, site.folders)
+        inputs = sums[site.source]
+        told[site.slug] = {**site.identity(), "inputs": inputs, "code": code, "packages": packages}
+    return told
 
 
-def _manifest(site: SitePlan, timings: dict[str, float]) -> dict[str, Any]:
-    identity = _identity(site)
+def _manifest(
+    site: SitePlan, identity: dict[str, Any], timings: dict[str, float]
+) -> dict[str, Any]:
     return {
         **identity,
         "fingerprint": fingerprint(identity),

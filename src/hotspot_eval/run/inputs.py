@@ -221,17 +221,27 @@ class Inputs:
                 return None
             return panel.periods, np.asarray(panel.observed.any(axis=(0, 2)))
         try:
-            column = pd.concat(
-                [_columns(file, [counts.period])[counts.period] for file in self.count_files()]
-            )
-            if counts.kind == "incidents":
-                column = pd.to_datetime(column, format="ISO8601")
+            column = self.times()
             periods, place = Periods.from_values(column, frequency=self.params.window.frequency)
         except (InputError, ValueError):
             return None
         covered = np.zeros(len(periods), dtype=bool)
         covered[place] = True
         return periods, covered
+
+    def times(self) -> pd.Series:
+        """The column of periods or dates of tidy counts or dated records, and no other.
+
+        Raises
+        ------
+        InputError, ValueError
+            If a file or its dates cannot be read.
+        """
+        counts = self.params.counts
+        column: pd.Series = pd.concat(
+            [_columns(file, [counts.period])[counts.period] for file in self.count_files()]
+        )
+        return pd.to_datetime(column, format="ISO8601") if counts.kind == "incidents" else column
 
     def starts(self, areas: pd.DataFrame | None = None) -> list[Any]:
         """First treated day of each area, as far as the register (or the params) can be read."""

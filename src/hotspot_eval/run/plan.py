@@ -29,12 +29,15 @@ class SitePlan:
         As the register calls it, and as its folder is called.
     params : Params
     folders : Folders
+    source : Path
+        The params file.
     """
 
     name: str
     slug: str
     params: Params
     folders: Folders
+    source: Path
 
     def identity(self) -> dict[str, Any]:
         """What decides whether an earlier run of the site is still good."""
@@ -79,8 +82,8 @@ def plan_study(
         If the files are of different studies, or two sites would share a folder.
     """
     data = tuple(data)
-    loaded = [(load_params(path), Folders.around(path, data)) for path in params_paths]
-    studies = sorted({params.study for params, _ in loaded})
+    loaded = [(path, load_params(path), Folders.around(path, data)) for path in params_paths]
+    studies = sorted({params.study for _, params, _ in loaded})
     if len(studies) != 1:
         raise InputError(
             Problem(
@@ -91,8 +94,8 @@ def plan_study(
             )
         )
     sites = [
-        SitePlan(name=name, slug=slug(name), params=params, folders=folders)
-        for params, folders in loaded
+        SitePlan(name=name, slug=slug(name), params=params, folders=folders, source=path)
+        for path, params, folders in loaded
         for name in Inputs(params=params, folders=folders).boroughs()
     ]
     shared = sorted({s.name for s in sites if sum(o.slug == s.slug for o in sites) > 1})
@@ -105,7 +108,7 @@ def plan_study(
                 advice="Evaluate each borough once in a study.",
             )
         )
-    params, folders = loaded[0]
+    _, params, folders = loaded[0]
     return StudyPlan(
         study=params.study,
         title=params.title,

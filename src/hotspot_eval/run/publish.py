@@ -10,11 +10,15 @@ from pathlib import Path
 import pandas as pd
 
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.report.entries import ReportedCheck
 from hotspot_eval.report.files import hide_paths, write_atomically
 from hotspot_eval.report.notebook_html import notebook_html
 from hotspot_eval.report.pages import write_index, write_site_page
 from hotspot_eval.report.record import SiteRecord, StudyRecord
+from hotspot_eval.results import Check
 from hotspot_eval.run.execute import Progress, SiteRun, executor, run_notebook, run_sites
+from hotspot_eval.run.inputs import Inputs
+from hotspot_eval.run.lock import Locked, locked
 from hotspot_eval.run.plan import NOTEBOOKS, SYNTHESIS, SitePlan, StudyPlan
 
 __all__ = ["load_study", "publish_again", "run_study", "study_status"]
@@ -28,6 +32,7 @@ def run_study(
     plan: StudyPlan, *, jobs: int, scheduler: str | None, fresh: bool, tell: Progress
 ) -> tuple[SiteRun, ...]:
     """Run every site, then the synthesis, then write what a reviewer reads."""
+    specified = _specified(plan)
     plan.out.mkdir(parents=True, exist_ok=True)
     with executor(jobs, scheduler) as pool:
         outcomes = run_sites(plan, pool, fresh=fresh, tell=tell)
@@ -35,7 +40,7 @@ def run_study(
             study=plan.study,
             title=plan.title,
             sites=tuple(
-                _record(plan, site, outcome)
+                _with_check(_record(plan, site, outcome), specified[site.source].check(site.name))
                 for site, outcome in zip(plan.sites, outcomes, strict=True)
             ),
         )
@@ -64,7 +69,7 @@ def study_status(out: Path) -> pd.DataFrame:
     for record in load_study(out).sites:
         manifest = out / "internal" / record.slug / "manifest.json"
         spent = json.loads(manifest.read_text("utf-8"))["seconds"] if manifest.is_file() else {}
-        rows.append((record.site, record.status, record.reason, round(sum(spent.values()), 1)))
+        rows.append((record.title, record.status, record.reason, round(sum(spent.values()), 1)))
     return pd.DataFrame(rows, columns=["site", "status", "reason", "seconds"])
 
 
@@ -91,6 +96,21 @@ def load_study(out: Path) -> StudyRecord:
     if synthesis is not None:
         synthesis = replace(synthesis, folder=out / "internal" / _SYNTHESIS_FOLDER)
     return replace(study, sites=sites, synthesis=synthesis)
+
+
+def _specified(plan: StudyPlan) -> dict[Path, Locked]:
+    """Each params file's locks beside what it says now; read before hours are spent on a run."""
+    return {
+        site.source: locked(site.source, Inputs(params=site.params, folders=site.folders))
+        for site in {site.source: site for site in plan.sites}.values()
+    }
+
+
+def _with_check(record: SiteRecord, check: Check) -> SiteRecord:
+    """The record with one more check, before those of the notebooks."""
+    if record.status == "failed":
+        return record
+    return replace(record, checks=(ReportedCheck.from_check(check, part="lock"), *record.checks))
 
 
 def _store(study: StudyRecord, out: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,12 @@ import geopandas as gpd
 import numpy as np
 from libpysal.graph import Graph
 
-from hotspot_eval.data import CALENDAR, breaks_in_window, check_outcome
+from hotspot_eval.data import (
+    CALENDAR,
+    InterventionRegister,
+    breaks_in_window,
+    check_outcome,
+)
 from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.did import LinearDid, PoissonDid
@@ -24,14 +28,12 @@ from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
 from hotspot_eval.planning import DetectableEffect, minimum_detectable_effect
 from hotspot_eval.report import Part
-from hotspot_eval.report.files import slug
 from hotspot_eval.results import Check, Effect
-from hotspot_eval.run.folders import CONTEXT, Folders
 from hotspot_eval.run.inputs import Inputs
-from hotspot_eval.run.params import Params, load_params
+from hotspot_eval.run.params import Params
 from hotspot_eval.spatial import contiguity, rings
 
-__all__ = ["Site", "open_site"]
+__all__ = ["Site"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -97,7 +99,8 @@ class Site:
 
     def graph(self) -> Graph:
         """Areas that share a border or a corner."""
-        return contiguity(self.areas())
+        graph: Graph = self._once("graph", lambda: contiguity(self.areas()))
+        return graph
 
     def placement(self) -> Placement:
         """The register's spells in this borough laid over the panel.
@@ -109,7 +112,8 @@ class Site:
         """
         panel = self.panel()
         window, comparison = self.params.window, self.params.comparison
-        register = self.inputs.register().select(boroughs=[self.name])
+        whole: InterventionRegister = self._once("register", self.inputs.register)
+        register = whole.select(boroughs=[self.name])
         made = register.placement(
             panel,
             controls=comparison.controls,
@@ -326,59 +330,3 @@ class Site:
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.params.title}; primary outcome {self.primary}"
-
-
-def open_site(
-    params: str | Path | Mapping[str, Any] = "demo", *, site: str = "", folder: str | Path = ""
-) -> Site:
-    """Open one site of a study, in a notebook.
-
-    Parameters
-    ----------
-    params : path or mapping
-        A params file, or the params themselves as the runner hands them over; ``"demo"`` is the
-        simulated study, made if it is not there yet.
-    site : str
-        One of the study's boroughs; by default the first.
-    folder : path
-        Where the notebooks hand over to each other; by default the site's folder below
-        ``outputs/<study>/internal``.
-
-    Raises
-    ------
-    InputError
-        If the params are not usable or the study has no such borough.
-    """
-    if isinstance(params, Mapping):
-        where = Path(folder or ".")
-        context = json.loads((where / CONTEXT).read_text(encoding="utf-8"))
-        folders = Folders(
-            project=Path(context["project"]), data=tuple(Path(path) for path in context["data"])
-        )
-        model = Params(**params)
-    else:
-        path = _demo() if str(params) == "demo" else Path(params)
-        folders, model = Folders.around(path), load_params(path)
-    inputs = Inputs(params=model, folders=folders)
-    boroughs = inputs.boroughs() if not site or not isinstance(params, Mapping) else [site]
-    if site and site not in boroughs:
-        raise InputError(
-            Problem(
-                where="argument 'site'",
-                what=f"{site!r} is no borough of the study",
-                advice=f"It has {', '.join(boroughs)}.",
-            )
-        )
-    name = site or boroughs[0]
-    if not folder:
-        folder = folders.project / "outputs" / model.study / "internal" / slug(name)
-        if str(params) == "demo":
-            folder = folders.project.parent / "internal" / slug(name)
-    return Site(name=name, params=model, inputs=inputs, folder=Path(folder))
-
-
-def _demo() -> Path:
-    from hotspot_eval.run.demo import demo_params
-
-    here = Path.cwd()
-    return demo_params(here.parent if here.name == "notebooks" else here)
