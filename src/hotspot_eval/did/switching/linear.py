@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels import project
+from hotspot_eval.did.kernels import Residuals, project
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
 
@@ -128,7 +128,7 @@ def _learn(
         shape=used[lead].astype(np.float64),
         bread=np.eye(len(tilde)),
         scores=scores,
-        residual=np.where(used, calm, np.nan),
+        residual=Residuals.of(np.where(used, calm, np.nan)[~sample.treated]),
         level=None,
         scale=np.ones(len(group)),
     )
