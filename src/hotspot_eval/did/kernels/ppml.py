@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels.within import project, solve_psd
+from hotspot_eval.did.kernels.within import loadings_of, project, solve_psd
 
 __all__ = ["PoissonSolution", "solve_poisson"]
 
@@ -26,7 +26,7 @@ class PoissonSolution:
     beta : ndarray, shape (P,)
         NaN for a coefficient that is not finite (separated).
     effects : ndarray, shape (S, T)
-        Column effects of each stratum, up to a constant.
+        Column effects of each stratum, up to a constant; (S + K, T) with K covariates.
     mean : ndarray, shape (G, T)
         Fitted totals of each group; 0 where a cell is absent.
     residualised : ndarray, shape (P, G, T)
@@ -50,11 +50,12 @@ def solve_poisson(
     *,
     profile: Float | None = None,
     strata: NDArray[np.intp] | None = None,
+    covariates: Float | None = None,
 ) -> PoissonSolution:
-    """Fit E[y] = profile·exp(α_g + γ_st + Σ xβ) to totals of shape (G, T).
+    """Fit E[y] = profile·exp(α_g + γ_st + z_g′λ_t + Σ xβ) to totals of shape (G, T).
 
-    Rows and stratum × column totals must be positive on the used cells: the caller drops the
-    others.
+    ``covariates`` z have shape (G, K). Rows and stratum × column totals must be positive on the
+    used cells: the caller drops the others.
 
     Notes
     -----
@@ -78,10 +79,14 @@ def solve_poisson(
     offset = np.zeros_like(total) if profile is None else np.log(profile)
     row_total = total.sum(axis=1, keepdims=True)
     effects = _start(total, used, offset, labels, size)
+    loadings = None if covariates is None else loadings_of(labels, covariates)
+    if loadings is not None:
+        effects = np.vstack([effects, np.zeros((loadings.shape[1] - size, total.shape[1]))])
     beta = np.zeros(len(columns))
 
     def likelihood(effects: Float, beta: Float) -> tuple[Float, float]:
-        linear = offset + effects[labels] + np.tensordot(beta, columns, axes=1)
+        common = effects[labels] if loadings is None else loadings @ effects
+        linear = offset + common + np.tensordot(beta, columns, axes=1)
         linear = np.where(used, linear, -np.inf)
         linear -= linear.max(axis=1, keepdims=True)
         shares = np.exp(linear)
@@ -93,7 +98,7 @@ def solve_poisson(
     converged = False
     for _ in range(_MAX_STEPS):
         gap = np.divide(total - mean, mean, out=np.zeros_like(mean), where=mean > 0)
-        residual, gammas = project(mean, np.concatenate([columns, gap[None]]), labels)
+        residual, gammas = project(mean, np.concatenate([columns, gap[None]]), labels, loadings)
         tilde = residual[:-1]
         information = np.einsum("pgt,gt,qgt->pq", tilde, mean, columns, optimize=True)
         step = solve_psd(information, np.tensordot(tilde, total - mean, axes=([1, 2], [0, 1])))

@@ -7,9 +7,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from hotspot_eval.did.kernels.within import solve_psd
+from hotspot_eval.did.kernels.within import solve_symmetric
 
 __all__ = ["Rows", "Saturated", "Table", "solve_saturated"]
 
@@ -18,7 +17,6 @@ Bool = NDArray[np.bool_]
 Rows = Literal["area", "cohort"]
 _MAX_STEPS = 60
 _TOLERANCE = 1e-11
-_SINGULAR = 1e-10
 _ESTIMABLE = 1e-6
 
 
@@ -75,7 +73,7 @@ class Saturated:
 
     def pull(self, gradient: Float) -> tuple[Float, Bool]:
         """Gradients, shape (P, C), times the inverse information, and which are estimable."""
-        solved = _solve(self.information, gradient)
+        solved = solve_symmetric(self.information, gradient)
         scale = np.sqrt(np.maximum(np.diag(self.information), 1e-300))[:, None]
         missed = np.abs(self.information @ solved - gradient) / scale
         reach = np.maximum(np.abs(gradient / scale).max(axis=0, initial=0.0), 1e-300)
@@ -119,7 +117,7 @@ def solve_saturated(table: Table, *, rows: Rows, poisson: bool) -> Saturated:
     weight, residual, value = state.at(theta)
     for _ in range(_MAX_STEPS):
         information, score = _moments(table, weight, residual, slots, rows)
-        step = _solve(information, score)
+        step = solve_symmetric(information, score)
         if not poisson:
             theta = theta + step
             break
@@ -231,23 +229,3 @@ def _moments(
         information += slots[cohort].T @ square @ slots[cohort]
         score += (residual[k].T @ z).ravel() @ slots[cohort]
     return (information + information.T) / 2.0, score
-
-
-def _solve(system: Float, right: Float) -> Float:
-    """By Cholesky where the system is well conditioned, by a pseudo-inverse otherwise."""
-    scale = np.sqrt(np.diag(system))
-    if len(scale) and (scale > 0).all():
-        try:
-            factor = cho_factor(system / np.outer(scale, scale), lower=True)
-        except LinAlgError:
-            return _pseudo(system, right)
-        if np.diag(factor[0]).min() ** 2 > _SINGULAR:
-            unit = right / (scale[:, None] if right.ndim == 2 else scale)
-            solved = cho_solve(factor, unit)
-            answer: Float = solved / (scale[:, None] if right.ndim == 2 else scale)
-            return answer
-    return _pseudo(system, right)
-
-
-def _pseudo(system: Float, right: Float) -> Float:
-    return solve_psd(system, right) if len(system) else np.zeros_like(right)
