@@ -13,6 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, impossible, no_effect, sample_counts
 from hotspot_eval.did.batch import four_cells
 from hotspot_eval.did.counterfactual import Counterfactual, impute
+from hotspot_eval.did.kernels import Residuals
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample, lay
@@ -116,7 +117,7 @@ class Imputation:
                 shape=made.shape,
                 bread=identity,
                 scores=made.scores,
-                residual=(sample.y - made.fitted)[~sample.treated],
+                residual=Residuals.of((sample.y - made.fitted)[~sample.treated]),
                 level=made.level,
                 scale=made.scale,
             )

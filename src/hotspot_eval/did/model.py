@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hotspot_eval.did.kernels import (
     Collapsed,
     Correction,
+    Residuals,
     Sandwich,
     collapse,
     project,
@@ -125,7 +126,6 @@ def regress(
         common=solved.common,
         shape=solved.shape,
         amount=scale,
-        wanted=~sample.treated & by_controls,
     )
     scale = np.ones(len(sample.y)) if scale is None else scale
     robust = sandwich(
@@ -147,7 +147,15 @@ def regress(
             shape=solved.shape,
             bread=robust.bread,
             scores=spread.scores,
-            residual=spread.residual,
+            residual=Residuals(
+                y=sample.y,
+                rows=np.flatnonzero(~sample.treated),
+                group=table.group[~sample.treated],
+                common=solved.common,
+                shape=solved.shape,
+                used=used,
+                amount=spread.amount[~sample.treated],
+            ),
             level=spread.fitted if model == "poisson" else None,
             scale=scale,
         )

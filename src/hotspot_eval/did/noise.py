@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels import floored, learnt_variance, shared_covariance, shock_kernel
+from hotspot_eval.did.kernels import (
+    Residuals,
+    floored,
+    learnt_variance,
+    shared_covariance,
+    shock_kernel,
+)
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Learnt", "enough_controls", "learn"]
@@ -71,7 +77,7 @@ def learn(
     shape: Float,
     bread: Float,
     scores: Float,
-    residual: Float,
+    residual: Residuals,
     level: Float | None,
     scale: Float,
 ) -> Learnt:
@@ -86,8 +92,8 @@ def learn(
     bread : ndarray, shape (P, P)
         Turns scores into coefficients.
     scores : ndarray, shape (n, P)
-    residual : ndarray, shape (m, T)
-        Of the untreated areas; NaN where not used.
+    residual : Residuals
+        Of the m untreated areas.
     level : ndarray, shape (n, T), optional
         What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
@@ -100,21 +106,18 @@ def learn(
     size goes with the mean, and by its root for counting noise, whose variance does.
     """
     untreated = ~sample.treated
-    absent = np.isnan(residual)
-    gaps = bool(absent.any())
-    apart = np.where(absent, 0.0, residual) if gaps else residual
     count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
     number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
     ratio = _ratio(shape, group[untreated])[groups]
     pulls = tilde[:, groups]
     level_one, curve_one = learnt_variance(
-        apart, scale[untreated], pulls * np.sqrt(ratio), number[groups], bread
+        residual.along(pulls * np.sqrt(ratio)), scale[untreated], number[groups], bread
     )
     level_two, curve_two = level_one, curve_one
     if (ratio != 1.0).any():
         level_two, curve_two = learnt_variance(
-            apart, scale[untreated], pulls * ratio, number[groups], bread
+            residual.along(pulls * ratio), scale[untreated], number[groups], bread
         )
     m = int(untreated.sum())
     meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
@@ -127,9 +130,8 @@ def learn(
     own = bread @ (meat + treated) @ bread
     if sample.cluster is None:
         return Learnt(own=own, n_own=m, shared=None, n_shared=0)
-    reach = np.ones(apart.shape) if level is None else level[untreated]
-    if gaps:
-        reach = np.where(absent, 0.0, reach)
+    apart, absent = residual.dense()
+    reach = np.where(absent, 0.0, 1.0 if level is None else level[untreated])
     kernel, n_shared = shock_kernel(apart, reach, sample.cluster[untreated])
     cells = np.zeros((int(sample.cluster.max()) + 1, count))
     np.add.at(cells, (sample.cluster, group), scale)

@@ -3,7 +3,7 @@
 from hotspot_eval.did.kernels.collapse import Collapsed, collapse
 from hotspot_eval.did.kernels.learnt import learnt_variance
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
-from hotspot_eval.did.kernels.rowwise import spread_rows
+from hotspot_eval.did.kernels.rowwise import Residuals, spread_rows
 from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
 from hotspot_eval.did.kernels.saturated import Rows, Saturated, Table, solve_saturated
 from hotspot_eval.did.kernels.shared import floored, shared_covariance, shock_kernel
@@ -14,6 +14,7 @@ __all__ = [
     "Collapsed",
     "Correction",
     "PoissonSolution",
+    "Residuals",
     "Rows",
     "Sandwich",
     "Saturated",

@@ -12,18 +12,16 @@ Float = NDArray[np.float64]
 
 
 def learnt_variance(
-    residual: Float, level: Float, tilde: Float, weight: Float, bread: Float
+    placebo: Float, level: Float, weight: Float, bread: Float
 ) -> tuple[Float, Float]:
     """Variance of the scores of treated areas, from placebo scores of untreated ones.
 
     Parameters
     ----------
-    residual : ndarray, shape (m, T)
-        Of untreated areas, 0 where not used.
+    placebo : ndarray, shape (G, m, P)
+        Placebo scores of untreated areas for each treated group.
     level : ndarray, shape (m,)
         What an area's noise grows with (Poisson: its total; linear: 1).
-    tilde : ndarray, shape (P, G, T)
-        Residualised regressors of each treated group.
     weight : ndarray, shape (G,)
         Areas in each group.
     bread : ndarray, shape (P, P)
@@ -44,8 +42,7 @@ def learnt_variance(
     ----------
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    placebo = np.einsum("mt,pgt->gmp", residual, tilde, optimize=True)
-    placebo -= placebo.mean(axis=1, keepdims=True)
+    placebo = placebo - placebo.mean(axis=1, keepdims=True)
     sizes = np.einsum("g,gmp,pq,gmq->m", weight, placebo, bread, placebo, optimize=True)
     curve = _curve(sizes, level)
     expected = curve[0] * level + curve[1] * level**2

@@ -1,4 +1,4 @@
-"""One pass over the rows of a dense array: group totals, scores, fitted values and residuals."""
+"""One pass over the rows of a dense array: group totals, scores and fitted values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Spread", "group_sums", "spread_rows"]
+__all__ = ["Residuals", "Spread", "group_sums", "spread_rows"]
 
 Float = NDArray[np.float64]
 _ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
@@ -24,13 +24,70 @@ class Spread:
         Σₜ x̃_gt (y_it − common_gt).
     fitted : ndarray, shape (n, T)
         NaN where absent.
-    residual : ndarray, shape (m, T)
-        y − fitted of the rows asked for; NaN where absent.
+    amount : ndarray, shape (n,)
+        Level of each row.
     """
 
     scores: Float
     fitted: Float
-    residual: Float
+    amount: Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Residuals:
+    """Residuals y − common − amount·shape of m rows, made dense only where somebody needs that.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n, T)
+        0 where absent.
+    rows : ndarray of int, shape (m,)
+        The rows of ``y`` that these are about.
+    group : ndarray of int, shape (m,)
+    common, shape : ndarray, shape (G, T)
+        0 where absent.
+    used : ndarray of bool, shape (G, T)
+    amount : ndarray, shape (m,)
+    """
+
+    y: Float
+    rows: NDArray[np.intp]
+    group: NDArray[np.intp]
+    common: Float
+    shape: Float
+    used: NDArray[np.bool_]
+    amount: Float
+
+    def along(self, pulls: Float) -> Float:
+        """Σₜ residual·pull for pulls of shape (P, H, T), shape (H, m, P)."""
+        p, h, t = pulls.shape
+        flat = pulls.reshape(p * h, t).T
+        seen = (self.y @ flat)[self.rows]
+        seen -= (self.common @ flat)[self.group]
+        seen -= self.amount[:, None] * (self.shape @ flat)[self.group]
+        return np.ascontiguousarray(seen.reshape(-1, p, h).transpose(2, 0, 1))
+
+    def dense(self) -> tuple[Float, NDArray[np.bool_]]:
+        """Residuals, shape (m, T), 0 where absent, and where that is."""
+        fitted = self.shape[self.group]
+        fitted *= self.amount[:, None]
+        fitted += self.common[self.group]
+        return self.y[self.rows] - fitted, ~self.used[self.group]
+
+    @classmethod
+    def of(cls, residual: Float) -> Residuals:
+        """Residuals that are there already, shape (m, T), NaN where absent."""
+        used = ~np.isnan(residual)
+        each, nothing = np.arange(len(residual)), np.zeros(residual.shape)
+        return cls(
+            y=np.where(used, residual, 0.0),
+            rows=each,
+            group=each,
+            common=nothing,
+            shape=nothing,
+            used=used,
+            amount=np.zeros(len(residual)),
+        )
 
 
 def group_sums(y: Float, group: NDArray[np.intp], count: int) -> Float:
@@ -55,9 +112,8 @@ def spread_rows(
     common: Float,
     shape: Float,
     amount: Float | None,
-    wanted: NDArray[np.bool_],
 ) -> Spread:
-    """Scores, fitted values common_gt + a_i·shape_gt, and residuals of the rows in ``wanted``.
+    """Scores and fitted values common_gt + a_i·shape_gt.
 
     Parameters
     ----------
@@ -70,7 +126,6 @@ def spread_rows(
         0 where not used.
     amount : ndarray, shape (n,), or None
         a_i; None: the mean of y − common over the row's used cells.
-    wanted : ndarray of bool, shape (n,)
 
     Notes
     -----
@@ -80,11 +135,10 @@ def spread_rows(
     n, t = y.shape
     pull = np.ascontiguousarray(tilde.transpose(1, 0, 2))
     shift = np.einsum("gpt,gt->gp", pull, common)
-    slot = np.where(wanted, np.cumsum(wanted) - 1, -1)
     result = Spread(
         scores=np.empty((n, len(tilde))),
         fitted=np.empty((n, t)),
-        residual=np.empty((int(wanted.sum()), t)),
+        amount=np.empty(n) if amount is None else amount,
     )
     _spread(
         y,
@@ -94,11 +148,10 @@ def spread_rows(
         shift,
         common,
         shape,
-        np.zeros(0) if amount is None else amount,
-        slot,
+        amount is None,
+        result.amount,
         result.scores,
         result.fitted,
-        result.residual,
     )
     return result
 
@@ -120,11 +173,10 @@ def _spread(
     shift: Float,
     common: Float,
     shape: Float,
+    find: bool,
     amount: Float,
-    slot: NDArray[np.intp],
     scores: Float,
     fitted: Float,
-    residual: Float,
 ) -> None:
     periods = y.shape[1]
     cells = used.sum(axis=1)
@@ -138,19 +190,15 @@ def _spread(
             for t in range(periods):
                 score += row[t] * pull[g, p, t]
             scores[i, p] = score - shift[g, p]
-        if len(amount):
-            level = amount[i]
-        else:
+        if find:
             seen = 0.0
             for t in range(periods):
                 seen += row[t] * mask[g, t]
-            level = (seen - offset[g]) / max(cells[g], 1)
+            amount[i] = (seen - offset[g]) / max(cells[g], 1)
+        level = amount[i]
         for t in range(periods):
             fitted[i, t] = common[g, t] + level * shape[g, t]
         if cells[g] < periods:
             for t in range(periods):
                 if not used[g, t]:
                     fitted[i, t] = np.nan
-        if slot[i] >= 0:
-            for t in range(periods):
-                residual[slot[i], t] = row[t] - fitted[i, t]
