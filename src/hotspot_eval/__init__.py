@@ -59,6 +59,7 @@ from hotspot_eval.did import (
     switchers,
     synthetic_control,
     synthetic_did,
+    triple_difference,
     wdd,
     wdq,
 )
@@ -232,6 +233,7 @@ __all__ = [
     "switchers",
     "synthetic_control",
     "synthetic_did",
+    "triple_difference",
     "wdd",
     "wdq",
     "wild_bootstrap",

@@ -11,6 +11,7 @@ from hotspot_eval.did.imputation import Imputation, imputation
 from hotspot_eval.did.pretrend import pretrend
 from hotspot_eval.did.switching import Switchers, did_m, distributed_lags, dose_did, switchers
 from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
+from hotspot_eval.did.triple import triple_difference
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "switchers",
     "synthetic_control",
     "synthetic_did",
+    "triple_difference",
     "wdd",
     "wdq",
 ]
