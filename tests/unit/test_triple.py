@@ -1,0 +1,185 @@
+"""Triple differences: a slow fit on every dummy, the saturated identity, and what it is for."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.did_worlds import area, month, staggered
+
+from hotspot_eval.design import Design
+from hotspot_eval.did import linear_did, poisson_did, triple_difference
+from hotspot_eval.did.kernels.logit import solve_logit
+from hotspot_eval.errors import InputError
+from hotspot_eval.panel import Panel
+
+TYPES = {"outcome": "robbery", "comparison": "theft"}
+
+
+def two_types(one, other, *, cluster=None, extra=None) -> Panel:
+    n, t = one.shape
+    frame = pd.DataFrame(
+        {
+            "area": np.repeat([area(i) for i in range(n)], t),
+            "month": np.tile([month(k) for k in range(t)], n),
+            "robbery": one.ravel(),
+            "theft": other.ravel(),
+        }
+    )
+    names = ["robbery", "theft"]
+    if extra is not None:
+        frame["burglary"], names = extra.ravel(), [*names, "burglary"]
+    options = {}
+    if cluster is not None:
+        frame["borough"], options = np.repeat([str(c) for c in cluster], t), {"cluster": "borough"}
+    return Panel.from_counts(frame, area="area", period="month", outcomes=names, **options)
+
+
+def random_types(seed: int, n: int = 24, t: int = 8):
+    rng = np.random.default_rng(seed)
+    return rng.poisson(3.0, (n, t)), rng.poisson(rng.uniform(2, 6, (n, 1)), (n, t))
+
+
+def slow_triple(panel: Panel, design: Design) -> float:
+    """Newton on every dummy of area × type, period × type and area × period."""
+    d = design.on(panel).treatment
+    one, other = (panel.outcome(name).single()[0] for name in ("robbery", "theft"))
+    n, t = one.shape
+    rows, when = (np.tile(a.ravel(), 2) for a in np.indices((n, t)))
+    kind = np.repeat([1, 0], n * t)
+    effects = [
+        pd.get_dummies(pd.Series(rows * 2 + kind)),
+        pd.get_dummies(pd.Series(when * 2 + kind)),
+    ]
+    effects.append(pd.get_dummies(pd.Series(rows * t + when)))
+    x = np.column_stack([np.tile(d.ravel(), 2) * kind, *[e.to_numpy(float) for e in effects]])
+    y = np.concatenate([one.ravel(), other.ravel()])
+    theta = np.linalg.lstsq(x, np.log(y + 0.5), rcond=None)[0]
+    for _ in range(60):
+        mean = np.exp(np.clip(x @ theta, -25, 25))
+        step = np.linalg.lstsq((x.T * mean) @ x, x.T @ (y - mean), rcond=1e-12)[0]
+        theta += step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-12))
+    return float(theta[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_logit_is_the_three_way_poisson(seed):
+    panel = two_types(*random_types(seed))
+    design = staggered({i: 3 + i % 3 for i in range(6)})
+    fit = triple_difference(panel, design, **TYPES)
+    assert fit.effect.estimate == pytest.approx(slow_triple(panel, design), abs=1e-7)
+
+
+def test_saturated_is_the_log_ratio_of_ratios_of_ratios():
+    """Areas of one mix of types, so that area effects are one number a side."""
+    one = np.array([[30.0, 12.0], [60.0, 24.0], [40.0, 44.0], [20.0, 22.0]])
+    other = np.array([[20.0, 25.0], [40.0, 50.0], [50.0, 40.0], [25.0, 20.0]])
+    fit = triple_difference(two_types(one, other), staggered({0: 1, 1: 1}), **TYPES)
+    ratios = [
+        np.log(y[:2, 1].sum() / y[:2, 0].sum() * y[2:, 0].sum() / y[2:, 1].sum())
+        for y in (one, other)
+    ]
+    assert fit.effect.estimate == pytest.approx(ratios[0] - ratios[1], abs=1e-9)
+    assert fit.effect.crimes_prevented().value == pytest.approx(
+        36 * math.expm1(-fit.effect.estimate), rel=1e-9
+    )
+
+
+def test_linear_is_the_difference_of_two_differences():
+    panel = two_types(*random_types(4))
+    design = staggered(dict.fromkeys(range(6), 4))
+    parts = [
+        linear_did(panel.outcome(name), design).effect.estimate for name in ("robbery", "theft")
+    ]
+    fit = triple_difference(panel, design, **TYPES, model="linear")
+    assert fit.effect.estimate == pytest.approx(parts[0] - parts[1], abs=1e-10)
+    assert fit.effect.treated_cells[0].events == panel.outcome("robbery").single()[0][:6, 4:].sum()
+
+
+def test_what_moves_both_types_alike_goes_nowhere():
+    """Expected counts of a true ratio, with any factor on both types of a cell."""
+    rng = np.random.default_rng(5)
+    level, season = rng.uniform(2, 9, (2, 12, 1)), rng.uniform(0.5, 2, (2, 1, 9))
+    d = np.zeros((12, 9))
+    d[:4, 5:] = 1
+    factor = rng.uniform(0.1, 8.0, (12, 9)) * np.exp(0.7 * d)
+    one = level[0] * season[0] * factor * np.exp(-0.3 * d)
+    other = level[1] * season[1] * factor
+    solved = solve_logit(one, one + other, np.ones(d.shape, bool), d[None])
+    assert solved.beta[0] == pytest.approx(-0.3, abs=1e-9)
+    np.testing.assert_allclose(solved.mean, one, rtol=1e-8)
+
+
+def test_recording_that_changes_with_treatment_misleads_the_plain_estimate_only():
+    rng = np.random.default_rng(0)
+    level = rng.gamma(3.0, 1.0, (80, 1))
+    d = np.zeros((80, 20))
+    d[:20, 10:] = 1
+    recorded = np.exp(0.5 * d * rng.uniform(0.5, 1.5, (80, 1)))
+    plain, triple = [], []
+    design = staggered(dict.fromkeys(range(20), 10))
+    for _ in range(20):
+        one = rng.poisson(4 * level * recorded * np.exp(-0.3 * d))
+        panel = two_types(one, rng.poisson(5 * level * recorded))
+        plain.append(poisson_did(panel.outcome("robbery"), design).effect.estimate)
+        triple.append(triple_difference(panel, design, **TYPES).effect.estimate)
+    error = np.std(triple) / math.sqrt(len(triple))
+    assert abs(np.mean(triple) + 0.3) < 4 * error
+    assert np.mean(plain) > 0.1
+
+
+def test_several_comparisons_are_added_up():
+    one, other = random_types(6)
+    extra = np.random.default_rng(2).poisson(2.0, one.shape)
+    design = staggered(dict.fromkeys(range(5), 4))
+    both = triple_difference(
+        two_types(one, other, extra=extra),
+        design,
+        outcome="robbery",
+        comparison=["theft", "burglary"],
+    )
+    summed = triple_difference(two_types(one, other + extra), design, **TYPES)
+    assert both.effect.estimate == pytest.approx(summed.effect.estimate, abs=1e-12)
+    assert both.effect.estimand == "effect on robbery beyond theft + burglary"
+
+
+def test_errors_follow_the_house():
+    panel = two_types(*random_types(7, n=40), cluster=np.repeat(np.arange(8), 5))
+    design = staggered(dict.fromkeys(range(0, 40, 4), 4))
+    learnt = triple_difference(panel, design, **TYPES).effect
+    assert (
+        "learnt from controls" in learnt.inference and "shared within clusters" in learnt.inference
+    )
+    by_area = triple_difference(panel, design, **TYPES, correction="CR2")
+    assert by_area.covariance[0, 0] == pytest.approx((by_area.influence**2).sum(), rel=1e-10)
+    coarse = triple_difference(panel, design, **TYPES, cluster="cluster", correction="CR1").effect
+    assert coarse.n_clusters == 8 and coarse.df == 7
+
+
+def test_what_says_nothing_of_shares_is_counted():
+    one, other = random_types(8)
+    one[9], other[10] = 0, 0
+    one[:, 2] = other[:, 2] = 0
+    fit = triple_difference(two_types(one, other), staggered(dict.fromkeys(range(5), 4)), **TYPES)
+    assert len(fit.areas) == 22 and month(2) not in fit.periods
+    notes = fit.ledger.to_frame()
+    assert notes["reason"].str.contains("all events are of one type").any()
+
+
+def test_impossible_has_its_reason():
+    one, other = random_types(9)
+    panel, design = two_types(one, other), staggered(dict.fromkeys(range(5), 4))
+    with pytest.raises(InputError, match="other than the outcome itself"):
+        triple_difference(panel, design, outcome="robbery", comparison="robbery")
+    with pytest.raises(InputError, match="arson"):
+        triple_difference(panel, design, outcome="robbery", comparison="arson")
+    with pytest.raises(InputError, match="not one of the options"):
+        triple_difference(panel, design, **TYPES, model="logit")
+    gone = one.copy()
+    gone[:5, 4:] = 0
+    effect = triple_difference(two_types(gone, other), design, **TYPES).effect
+    assert math.isnan(effect.estimate) and "of one type" in effect.notes[0]
+    everyone = triple_difference(panel, staggered(dict.fromkeys(range(24), 4)), **TYPES).effect
+    assert math.isnan(everyone.estimate) and "does not vary" in everyone.notes[0]
