@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels import balance, collapse, project, solve_poisson
-from hotspot_eval.did.model import Model
+from hotspot_eval.did.kernels import Collapsed, balance, loadings_of, project, solve_poisson
+from hotspot_eval.did.model import Model, collapsed, mask_empty
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.ledger import Ledger, LedgerNote
 
@@ -16,6 +16,8 @@ __all__ = ["Counterfactual", "impute"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+_BLIND = 1e-9
+_SEEN = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,17 +68,25 @@ class _Fitted:
     usable: Bool
 
 
-def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfactual | str:
-    """Fit untreated cells, impute treated ones; or the reason why that cannot be done."""
+def impute(
+    sample: Sample,
+    model: Model,
+    *,
+    by_event: bool = True,
+    strata: NDArray[np.intp] | None = None,
+    covariates: Float | None = None,
+) -> Counterfactual | str:
+    """Fit untreated cells, impute treated ones; or the reason why that cannot be done.
+
+    ``strata`` and ``covariates`` of areas as in :func:`hotspot_eval.did.model.regress`.
+    """
     on = sample.used & (sample.treatment > 0)
-    table = collapse(
-        sample.y,
-        sample.used,
-        np.stack([sample.treatment]),
-        base=sample.base if model == "poisson" else None,
-    )
+    table, x = collapsed(sample, sample.treatment[None], model, strata, covariates)
+    loadings = None
+    if strata is not None or x is not None:
+        loadings = loadings_of(table.strata, np.zeros((len(table.size), 0)) if x is None else x)
     untreated = table.used & (table.columns[0] == 0)
-    fitted = _fit(sample, table.group, table.size, untreated, table.profile, model)
+    fitted = _fit(sample, table, untreated, loadings, model)
     imputable = fitted.usable & table.used & ~untreated
     if not imputable.any():
         return "no treated cell has untreated areas in its period and untreated periods in its area"
@@ -101,6 +111,7 @@ def impute(sample: Sample, model: Model, *, by_event: bool = True) -> Counterfac
         rows,
         model,
         scale,
+        loadings,
     )
     effect = np.nan_to_num(estimate[0]) * sample.treatment
     lead = np.unique(rows, return_index=True)[1]
@@ -141,40 +152,53 @@ def _expect(
 
 
 def _fit(
-    sample: Sample,
-    group: NDArray[np.intp],
-    size: Float,
-    untreated: Bool,
-    profile: Float,
-    model: Model,
+    sample: Sample, table: Collapsed, untreated: Bool, loadings: Float | None, model: Model
 ) -> _Fitted:
     count, t = untreated.shape
-    calm = np.where(untreated[group], sample.y, 0.0)
+    calm = np.where(untreated[table.group], sample.y, 0.0)
     total = np.zeros((count, t))
-    np.add.at(total, group, calm)
+    np.add.at(total, table.group, calm)
+    begun = np.asarray(untreated.any(axis=1))[:, None]
     if model == "linear":
-        weights = untreated * size[:, None]
-        _, effects = project(weights, (total / size[:, None])[None])
-        common = np.broadcast_to(effects[0, 0], (count, t)).copy()
-        usable = np.asarray(untreated.any(axis=1))[:, None] & untreated.any(axis=0)
+        size = table.size[:, None]
+        _, effects = project(untreated * size, (total / size)[None], None, loadings)
+        common = _by_group(effects[0], loadings, count)
+        usable = begun & _known(untreated, loadings)
         return _Fitted(shape=np.ones((count, t)), common=common, usable=usable)
     used = untreated.copy()
-    while True:
-        before = used.sum()
-        live = np.where(used, total, 0.0)
-        used &= np.asarray(live.any(axis=1))[:, None] & np.asarray(live.any(axis=0))[None, :]
-        if used.sum() == before:
-            break
+    mask_empty(table, used, np.where(untreated, total, 0.0))
     rows = used.any(axis=1)
     solution = solve_poisson(
         np.where(used, total, 0.0)[rows],
         used[rows],
         np.zeros((0, int(rows.sum()), t)),
-        profile=profile[rows],
+        profile=table.profile[rows],
+        strata=table.strata[rows],
+        loadings=None if loadings is None else loadings[rows],
     )
-    shape = profile * np.exp(solution.effects[0] - solution.effects[0].max())
-    usable = np.asarray(untreated.any(axis=1))[:, None] & used.any(axis=0)
+    linear = _by_group(solution.effects, loadings, count)
+    usable = begun & _known(used, loadings)
+    shape = table.profile * np.exp(linear - linear.max(initial=-np.inf, where=usable))
     return _Fitted(shape=np.where(usable, shape, 0.0), common=np.zeros((count, t)), usable=usable)
+
+
+def _by_group(effects: Float, loadings: Float | None, count: int) -> Float:
+    """Period effects of each group, (G, T)."""
+    every: Float = np.repeat(effects[:1], count, axis=0) if loadings is None else loadings @ effects
+    return every
+
+
+def _known(used: Bool, loadings: Float | None) -> Bool:
+    """Cells whose period effects follow from the used cells of the period, (G, T)."""
+    if loadings is None:
+        return np.broadcast_to(used.any(axis=0), used.shape)
+    known = np.zeros(used.shape, dtype=bool)
+    for t in range(used.shape[1]):
+        seen = loadings[used[:, t]]
+        values, vectors = np.linalg.eigh(seen.T @ seen)
+        blind = vectors[:, values <= _BLIND * max(float(values[-1]), 1.0)]
+        known[:, t] = np.abs(loadings @ blind).max(axis=1, initial=0.0) < _SEEN
+    return known
 
 
 def _solve(
@@ -216,6 +240,7 @@ def _pulls(
     rows: NDArray[np.intp],
     model: Model,
     scale: Float,
+    loadings: Float | None,
 ) -> Float:
     """What one event more in a cell of each group adds to each estimate; shape (P, G, T).
 
@@ -240,7 +265,13 @@ def _pulls(
         tilde[p] = cells / slope
         moved[p] *= np.exp(estimate[p] * share)
     moved *= tilde
-    answer = balance(np.asarray(weight, dtype=np.float64), moved.sum(axis=2), moved.sum(axis=1))
+    periods = (
+        moved.sum(axis=1)
+        if loadings is None
+        else np.einsum("pgt,gm->pmt", moved, loadings, optimize=True)
+    )
+    weight = np.asarray(weight, dtype=np.float64)
+    answer = balance(weight, moved.sum(axis=2), periods, loadings)
     result: Float = tilde - np.where(weight > 0, answer, 0.0)
     return result
 

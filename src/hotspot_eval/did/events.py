@@ -18,10 +18,11 @@ from hotspot_eval.did.assemble import (
     impossible,
     inference_name,
 )
+from hotspot_eval.did.covariates import CovariatesLike, standardised
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
-from hotspot_eval.did.twoway import ClusterBy, clusters
+from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
 from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Effects, Fit
@@ -41,6 +42,8 @@ def event_study(
     *,
     model: Model = "poisson",
     cluster: ClusterBy = "area",
+    period_effects: PeriodEffects = "common",
+    covariates: CovariatesLike | None = None,
     correction: Correction = "learnt",
     ci_level: float = 0.95,
 ) -> Fit:
@@ -52,7 +55,7 @@ def event_study(
         One outcome.
     design : Design
     model : {"poisson", "linear"}
-    cluster, correction, ci_level
+    cluster, period_effects, covariates, correction, ci_level
         As in :class:`~hotspot_eval.did.PoissonDid`.
 
     Returns
@@ -80,8 +83,11 @@ def event_study(
     """
     check_choice("model", model, get_args(Model))
     check_choice("cluster", cluster, get_args(ClusterBy))
+    check_choice("period_effects", period_effects, get_args(PeriodEffects))
     check_choice("correction", correction, get_args(Correction))
-    sample = lay(panel, design, counts=model == "poisson", drop_off=True)
+    by_cluster = period_effects == "cluster"
+    counts = model == "poisson"
+    sample = lay(panel, design, counts=counts, by_cluster=by_cluster, drop_off=True)
     told = Told(
         estimand="effect on treated areas by periods since the start",
         scale=SCALE[model],
@@ -98,6 +104,8 @@ def event_study(
         columns,
         model=model,
         cluster=codes,
+        strata=sample.cluster if by_cluster else None,
+        covariates=standardised(covariates, sample.areas),
         correction=correction,
     )
     told = replace(told, inference=inference_name(correction, cluster, regression))

@@ -13,11 +13,12 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, impossible, no_effect, sample_counts
 from hotspot_eval.did.batch import four_cells
 from hotspot_eval.did.counterfactual import Counterfactual, impute
+from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Residuals
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample, lay
-from hotspot_eval.did.twoway import SATURATED, ClusterBy, clusters
+from hotspot_eval.did.twoway import SATURATED, ClusterBy, PeriodEffects, clusters
 from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Fit, TreatedCells
@@ -42,6 +43,9 @@ class Imputation:
         :class:`~hotspot_eval.did.PoissonDid`; cluster-robust where there are fewer than 10 controls
         or ``cluster="cluster"``.
     ci_level : float
+    period_effects, covariates
+        As in :class:`~hotspot_eval.did.PoissonDid`. Treated cells to which untreated areas of their
+        period (and cluster, and covariates) say nothing are left out and counted.
 
     Notes
     -----
@@ -72,15 +76,20 @@ class Imputation:
     cluster: ClusterBy = "area"
     errors: Errors = "learnt"
     ci_level: float = 0.95
+    period_effects: PeriodEffects = "common"
+    covariates: CovariatesLike | None = None
 
     def __post_init__(self) -> None:
+        if self.covariates is not None:
+            object.__setattr__(self, "covariates", Covariates.of(self.covariates))
+        check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
         check_choice("model", self.model, get_args(Model))
         check_choice("cluster", self.cluster, get_args(ClusterBy))
         check_choice("errors", self.errors, get_args(Errors))
 
     def __call__(self, panel: Panel, design: Design) -> Fit:
         """Estimate, with the effects by time since the start in ``fit.event_study()``."""
-        sample = lay(panel, design, counts=self.model == "poisson", drop_off=True)
+        sample = self._lay(panel, design)
         told = Told(
             estimand="average effect of full treatment on the treated cells",
             scale=SCALE[self.model],
@@ -90,20 +99,42 @@ class Imputation:
         )
         if sample.reason:
             return impossible(sample, sample.reason, told, terms=("treatment",))
-        made = impute(sample, self.model)
+        made = self._impute(sample)
         if isinstance(made, str):
             return impossible(sample, made, told, terms=("treatment",))
         return self._fit(sample, made, told)
 
     def many(self, panel: Panel, designs: Sequence[Design]) -> Float:
         """Estimates alone, shape (len(designs),); NaN where a design has none."""
-        cells = four_cells(panel, designs, flat_offset=self.model == "poisson")
-        estimates = SATURATED[self.model](cells)
-        for r in np.flatnonzero(~cells.is_block):
-            sample = lay(panel, designs[int(r)], counts=self.model == "poisson", drop_off=True)
-            made = "no" if sample.reason else impute(sample, self.model, by_event=False)
+        estimates = np.full(len(designs), np.nan)
+        block = np.zeros(len(designs), dtype=bool)
+        if self.period_effects == "common" and self.covariates is None:
+            cells = four_cells(panel, designs, flat_offset=self.model == "poisson")
+            block = cells.is_block
+            estimates[block] = SATURATED[self.model](cells)[block]
+        for r in np.flatnonzero(~block):
+            sample = self._lay(panel, designs[int(r)])
+            made = "no" if sample.reason else self._impute(sample, by_event=False)
             estimates[r] = np.nan if isinstance(made, str) else made.estimate[0]
         return estimates
+
+    def _lay(self, panel: Panel, design: Design) -> Sample:
+        return lay(
+            panel,
+            design,
+            counts=self.model == "poisson",
+            by_cluster=self.period_effects == "cluster",
+            drop_off=True,
+        )
+
+    def _impute(self, sample: Sample, *, by_event: bool = True) -> Counterfactual | str:
+        return impute(
+            sample,
+            self.model,
+            by_event=by_event,
+            strata=sample.cluster if self.period_effects == "cluster" else None,
+            covariates=standardised(self.covariates, sample.areas),
+        )
 
     def _fit(self, sample: Sample, made: Counterfactual, told: Told) -> Fit:
         cluster = clusters(sample, self.cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from hotspot_eval.did.kernels import (
     Residuals,
     Sandwich,
     collapse,
+    loadings_of,
     project,
     sandwich,
     solve_poisson,
@@ -22,7 +23,7 @@ from hotspot_eval.did.kernels import (
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Model", "Regression", "regress"]
+__all__ = ["Model", "Regression", "collapsed", "mask_empty", "regress"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -79,6 +80,7 @@ def regress(
     model: Model,
     cluster: NDArray[np.intp] | None,
     strata: NDArray[np.intp] | None = None,
+    covariates: Float | None = None,
     correction: Correction = "learnt",
     inference: bool = True,
 ) -> Regression:
@@ -90,26 +92,22 @@ def regress(
         Clusters of the covariance; None for areas.
     strata : ndarray of int, shape (n,), optional
         Areas with the same label share period effects; by default all do.
+    covariates : ndarray, shape (n, K), optional
+        Of areas, each with a coefficient in every period.
     inference : bool
         False leaves out scores, covariance and fitted values.
     """
-    table = collapse(
-        sample.y,
-        sample.used,
-        columns,
-        base=sample.base if model == "poisson" else None,
-        strata=strata,
-    )
+    table, x = collapsed(sample, columns, model, strata, covariates)
     used, separated = table.used.copy(), np.zeros(len(columns), dtype=bool)
     if model == "poisson":
         separated = _separated(table)
         used &= ~(table.columns[separated] > 0).any(axis=0)
-        _mask_empty(table, used)
-    kept = _identified(table, used, separated)
+        mask_empty(table, used, table.total)
+    kept = _identified(table, used, separated, x)
     beta = np.full(len(columns), np.nan)
     if not len(kept):
         return _bare(sample, beta, kept, separated)
-    solved = (_poisson if model == "poisson" else _linear)(table, used, kept)
+    solved = (_poisson if model == "poisson" else _linear)(table, used, kept, x)
     beta[kept] = solved.beta
     if not inference or np.isnan(solved.beta).any():
         return _bare(sample, beta, kept, separated)
@@ -169,6 +167,25 @@ def regress(
     )
 
 
+def collapsed(
+    sample: Sample,
+    columns: Float,
+    model: Model,
+    strata: NDArray[np.intp] | None,
+    covariates: Float | None,
+) -> tuple[Collapsed, Float | None]:
+    """Groups of areas, and their covariates: areas of a group have the same ones."""
+    base = sample.base if model == "poisson" else None
+    if covariates is None:
+        return collapse(sample.y, sample.used, columns, base=base, strata=strata), None
+    labels = np.zeros(len(sample.y), dtype=np.intp) if strata is None else strata
+    kind = np.column_stack([labels, covariates])
+    alike = np.unique(kind, axis=0, return_inverse=True)[1].ravel()
+    table = collapse(sample.y, sample.used, columns, base=base, strata=alike)
+    lead = np.unique(table.group, return_index=True)[1]
+    return replace(table, strata=labels[lead]), covariates[lead]
+
+
 def _bare(sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool) -> Regression:
     return Regression(
         beta=beta,
@@ -194,7 +211,7 @@ class _Solved:
     shape: Float
 
 
-def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
+def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp], x: Float | None) -> _Solved:
     columns = table.columns[kept]
     live = used.any(axis=1)
     total = np.where(used, table.total, 0.0)
@@ -204,6 +221,7 @@ def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
         columns[:, live],
         profile=table.profile[live],
         strata=table.strata[live],
+        loadings=None if x is None else loadings_of(table.strata, x)[live],
     )
     tilde = np.zeros(columns.shape)
     tilde[:, live] = solution.residualised
@@ -213,33 +231,43 @@ def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
         beta=solution.beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, shape, tilde, optimize=True),
-        n_effects=solution.effects.size,
+        n_effects=_n_effects(table, used, x),
         common=np.zeros(total.shape),
         shape=shape,
     )
 
 
-def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp]) -> _Solved:
+def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp], x: Float | None) -> _Solved:
     columns = table.columns[kept]
     mean = table.total / table.size[:, None]
     weights = used * table.size[:, None]
     stack = np.concatenate([columns, mean[None]])
-    residual, gammas = project(weights, stack, table.strata)
+    loadings = None if x is None else loadings_of(table.strata, x)
+    residual, gammas = project(weights, stack, table.strata, loadings)
     tilde = residual[:-1]
     information = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
     beta = np.linalg.solve(
         information, np.einsum("pgt,gt->p", tilde, np.where(used, table.total, 0.0))
     )
     effects = gammas[-1] - np.tensordot(beta, gammas[:-1], axes=1)
-    common = effects[table.strata] + np.tensordot(beta, columns, axes=1)
+    common = effects[table.strata] if loadings is None else loadings @ effects
+    common = common + np.tensordot(beta, columns, axes=1)
     return _Solved(
         beta=beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, used, tilde, optimize=True),
-        n_effects=effects.size,
+        n_effects=_n_effects(table, used, x),
         common=np.where(used, common, 0.0),
         shape=used.astype(np.float64),
     )
+
+
+def _n_effects(table: Collapsed, used: Bool, x: Float | None) -> int:
+    """Stratum × period effects, and of each covariate all periods but one: area effects hold it."""
+    present = np.zeros((int(table.strata.max(initial=0)) + 1, used.shape[1]), dtype=bool)
+    np.logical_or.at(present, table.strata, used)
+    slopes = 0 if x is None else x.shape[1] * max(int(used.any(axis=0).sum()) - 1, 0)
+    return int(present.sum()) + slopes
 
 
 def _separated(table: Collapsed) -> Bool:
@@ -251,11 +279,11 @@ def _separated(table: Collapsed) -> Bool:
     return separated
 
 
-def _mask_empty(table: Collapsed, used: Bool) -> None:
+def mask_empty(table: Collapsed, used: Bool, events: Float) -> None:
     """Mask rows and stratum × column cells without any event, until none is left."""
     while True:
         before = int(used.sum())
-        total = np.where(used, table.total, 0.0)
+        total = np.where(used, events, 0.0)
         used &= np.asarray(total.any(axis=1))[:, None]
         for s in range(int(table.strata.max()) + 1):
             rows: Bool = np.asarray(table.strata == s)
@@ -264,10 +292,11 @@ def _mask_empty(table: Collapsed, used: Bool) -> None:
             return
 
 
-def _identified(table: Collapsed, used: Bool, separated: Bool) -> NDArray[np.intp]:
+def _identified(table: Collapsed, used: Bool, separated: Bool, x: Float | None) -> NDArray[np.intp]:
     """Columns that vary apart from the effects and the columns before them."""
     weights = used * table.size[:, None]
-    tilde = project(weights, table.columns, table.strata)[0]
+    loadings = None if x is None else loadings_of(table.strata, x)
+    tilde = project(weights, table.columns, table.strata, loadings)[0]
     gram = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
     raw = np.einsum("pgt,gt,pgt->p", table.columns, weights, table.columns)
     kept: list[int] = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
 from hotspot_eval.did.batch import FourCells, four_cells
+from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
@@ -33,8 +34,11 @@ class _TwoWay:
     period_effects: PeriodEffects = "common"
     correction: Correction = "learnt"
     ci_level: float = 0.95
+    covariates: CovariatesLike | None = None
 
     def __post_init__(self) -> None:
+        if self.covariates is not None:
+            object.__setattr__(self, "covariates", Covariates.of(self.covariates))
         check_choice("cluster", self.cluster, get_args(ClusterBy))
         check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
         check_choice("correction", self.correction, get_args(Correction))
@@ -78,6 +82,7 @@ class _TwoWay:
             model=model,
             cluster=cluster,
             strata=sample.cluster if self.period_effects == "cluster" else None,
+            covariates=standardised(self.covariates, sample.areas),
             correction=self.correction,
             inference=inference,
         )
@@ -85,7 +90,7 @@ class _TwoWay:
     def _many(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
         estimates = np.full(len(designs), np.nan)
         block = np.zeros(len(designs), dtype=bool)
-        if self.period_effects == "common":
+        if self.period_effects == "common" and self.covariates is None:
             cells = four_cells(panel, designs, flat_offset=model == "poisson")
             block = cells.is_block
             estimates[block] = SATURATED[model](cells)[block]
@@ -110,6 +115,9 @@ class PoissonDid(_TwoWay):
     cluster : {"area", "cluster"}
         What the covariance is clustered by: areas, or the panel's clusters (boroughs), of which
         many must be treated.
+    period_effects : {"common", "cluster"}
+        One effect a period, or one for each of the panel's clusters (borough × month): areas are
+        then compared within their cluster only.
     correction : {"learnt", "CR2", "CR1"}
         ``learnt``, the default: what treated areas do by chance is learnt from controls of like
         level, and where the panel has clusters also the shocks that areas of a cluster share. It
@@ -119,6 +127,9 @@ class PoissonDid(_TwoWay):
         ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as in fixest and pyfixest
         (K: coefficients plus period effects; area effects are nested in the clusters).
     ci_level : float
+    covariates : DataFrame or Series, optional
+        One row an area, indexed by area id; do not change in time. Each has a coefficient in every
+        period, which takes up trends that differ with it.
 
     Notes
     -----
@@ -169,7 +180,7 @@ class LinearDid(_TwoWay):
 
     Parameters
     ----------
-    cluster, period_effects, correction, ci_level
+    cluster, period_effects, correction, ci_level, covariates
         As in :class:`PoissonDid`.
 
     Notes

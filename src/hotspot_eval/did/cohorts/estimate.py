@@ -16,11 +16,11 @@ from hotspot_eval.did.cohorts.contrast import Method
 from hotspot_eval.did.cohorts.support import (
     by_cluster,
     cohort_notes,
-    covariates_of,
     cross,
     mammen,
 )
 from hotspot_eval.did.cohorts.weights import Aggregation, Weighting, weightings
+from hotspot_eval.did.covariates import CovariatesLike, covariates_of
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import InputError, Problem, check_choice
@@ -293,7 +293,7 @@ def group_time(
     base: Base = "universal",
     method: Method = "dr",
     anticipation: int = 0,
-    covariates: pd.DataFrame | pd.Series | None = None,
+    covariates: CovariatesLike | None = None,
     cluster: ClusterBy = "area",
     ci_level: float = 0.95,
 ) -> GroupTime:

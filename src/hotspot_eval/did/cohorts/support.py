@@ -1,18 +1,14 @@
-"""Around group-time effects: covariates, clusters, multipliers and remarks on cohorts."""
+"""Around group-time effects: clusters, multipliers and remarks on cohorts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.sample import Sample
-from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["by_cluster", "cohort_notes", "covariates_of", "cross", "mammen"]
+__all__ = ["by_cluster", "cohort_notes", "cross", "mammen"]
 
 Float = NDArray[np.float64]
 _FEW = 5
@@ -32,23 +28,6 @@ def cohort_notes(sample: Sample, cells: Cells, labels: tuple[str, ...]) -> tuple
     if lost:
         notes.append(f"cohorts without a period before treatment: {', '.join(lost[:5])}")
     return tuple(notes)
-
-
-def covariates_of(given: pd.DataFrame | pd.Series, areas: Iterable[str]) -> Float:
-    """Covariates in the order of areas, shape (n, K)."""
-    frame = given.to_frame() if isinstance(given, pd.Series) else given
-    frame = frame.set_axis([str(label) for label in frame.index], axis=0)
-    wanted = list(areas)
-    absent = [area for area in wanted if area not in frame.index]
-    if absent:
-        raise InputError(Problem(where="covariates", what="have no row for areas", examples=absent))
-    x = frame.loc[wanted].to_numpy(dtype=np.float64)
-    if x.shape[0] != len(wanted) or not np.isfinite(x).all():
-        bad = [area for area, row in zip(wanted, x, strict=False) if not np.isfinite(row).all()]
-        raise InputError(
-            Problem(where="covariates", what="are not finite, or repeated, in areas", examples=bad)
-        )
-    return x
 
 
 def by_cluster(influence: Float, cluster: NDArray[np.intp] | None) -> Float:

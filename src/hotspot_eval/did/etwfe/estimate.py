@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told
 from hotspot_eval.did.cohorts.cells import Cells, Control
 from hotspot_eval.did.cohorts.estimate import GroupTime, Shares
-from hotspot_eval.did.cohorts.support import cohort_notes, covariates_of
+from hotspot_eval.did.cohorts.support import cohort_notes
+from hotspot_eval.did.covariates import CovariatesLike, covariates_of
 from hotspot_eval.did.etwfe.cells import EffectScale, effects_of_cells
 from hotspot_eval.did.etwfe.layout import Layout, lay_out, table_of
 from hotspot_eval.did.kernels import Rows, Saturated, solve_saturated
@@ -41,7 +41,7 @@ def etwfe(
     scale: EffectScale = "response",
     control: Control = "not_yet",
     effects: Rows = "cohort",
-    covariates: pd.DataFrame | pd.Series | None = None,
+    covariates: CovariatesLike | None = None,
     anticipation: int = 0,
     shares: Shares = "fixed",
     cluster: ClusterBy = "area",
@@ -106,6 +106,7 @@ def etwfe(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"area": list("AAABBBCCCDDD"), "month": ["2022-01", "2022-02",
     ...                       "2022-03"] * 4, "count": [9, 9, 3, 8, 3, 3, 7, 7, 7, 5, 6, 5]})
     >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")

@@ -8,7 +8,7 @@ from hotspot_eval.did.kernels.sandwich import Correction, Sandwich, sandwich
 from hotspot_eval.did.kernels.saturated import Rows, Saturated, Table, solve_saturated
 from hotspot_eval.did.kernels.shared import floored, shared_covariance, shock_kernel
 from hotspot_eval.did.kernels.simplex import simplex_weights
-from hotspot_eval.did.kernels.within import balance, project
+from hotspot_eval.did.kernels.within import balance, inverse_system, loadings_of, project
 
 __all__ = [
     "Collapsed",
@@ -22,7 +22,9 @@ __all__ = [
     "balance",
     "collapse",
     "floored",
+    "inverse_system",
     "learnt_variance",
+    "loadings_of",
     "project",
     "sandwich",
     "shared_covariance",

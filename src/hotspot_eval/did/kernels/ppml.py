@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels.within import loadings_of, project, solve_psd
+from hotspot_eval.did.kernels.within import project, solve_psd
 
 __all__ = ["PoissonSolution", "solve_poisson"]
 
@@ -26,7 +26,7 @@ class PoissonSolution:
     beta : ndarray, shape (P,)
         NaN for a coefficient that is not finite (separated).
     effects : ndarray, shape (S, T)
-        Column effects of each stratum, up to a constant; (S + K, T) with K covariates.
+        Column effects of each stratum, up to a constant; (M, T) with loadings.
     mean : ndarray, shape (G, T)
         Fitted totals of each group; 0 where a cell is absent.
     residualised : ndarray, shape (P, G, T)
@@ -50,12 +50,12 @@ def solve_poisson(
     *,
     profile: Float | None = None,
     strata: NDArray[np.intp] | None = None,
-    covariates: Float | None = None,
+    loadings: Float | None = None,
 ) -> PoissonSolution:
-    """Fit E[y] = profile·exp(α_g + γ_st + z_g′λ_t + Σ xβ) to totals of shape (G, T).
+    """Fit E[y] = profile·exp(α_g + γ_st + Σ xβ) to totals of shape (G, T).
 
-    ``covariates`` z have shape (G, K). Rows and stratum × column totals must be positive on the
-    used cells: the caller drops the others.
+    With ``loadings`` z, shape (G, M), z_g′γ_t stands for γ_st. Rows and stratum × column totals
+    must be positive on the used cells: the caller drops the others.
 
     Notes
     -----
@@ -79,7 +79,6 @@ def solve_poisson(
     offset = np.zeros_like(total) if profile is None else np.log(profile)
     row_total = total.sum(axis=1, keepdims=True)
     effects = _start(total, used, offset, labels, size)
-    loadings = None if covariates is None else loadings_of(labels, covariates)
     if loadings is not None:
         effects = np.vstack([effects, np.zeros((loadings.shape[1] - size, total.shape[1]))])
     beta = np.zeros(len(columns))
