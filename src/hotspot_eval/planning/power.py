@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.replay.engine import study_of
-from hotspot_eval.inference.replay.null import ONE_WINDOW, Joint, SiteNull, join
+from hotspot_eval.inference.replay.joint import ONE_WINDOW, Joint, join
+from hotspot_eval.inference.replay.null import SiteNull
 from hotspot_eval.inference.replay.rules import Rule
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import PeriodLike
@@ -161,7 +162,7 @@ def minimum_detectable_effect(
         notes: tuple[str, ...] = ()
     else:
         joint = join(study.nulls)
-        if joint.calendar < 2:
+        if not joint.testable:
             return _none(power, ci_level, ONE_WINDOW)
         curve, pseudo = _from_spread(joint, ci_level), 0
         notes = ("several sites: from the spread of the joined estimate, not by thinning",)
@@ -190,9 +191,7 @@ def _from_spread(joint: Joint, level: float) -> pd.Series:
     for reduction in _REDUCTIONS:
         delta = float(np.log1p(-reduction))
         stretch = float(np.sqrt(joint.variance(delta))) / at_zero
-        found.append(
-            power_of_t(delta / at_zero, df=joint.calendar - 1.0, level=level, stretch=stretch)
-        )
+        found.append(power_of_t(delta / at_zero, df=joint.df, level=level, stretch=stretch))
     return pd.Series(found, index=_REDUCTIONS)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from hotspot_eval.design import Assignment, Design, Estimator
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.inference.replay.checks import checks_of
+from hotspot_eval.inference.replay.joint import judge_several
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down
-from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one, judge_several
+from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one
 from hotspot_eval.inference.replay.plain import plain_draws, plain_effect, plain_of_several
 from hotspot_eval.inference.replay.recipe import (
     Features,
     Reference,
     calibrate,
-    cross_residuals,
     features,
 )
 from hotspot_eval.inference.replay.result import ReplayResult
@@ -53,6 +53,7 @@ NAN = float("nan")
 PENALTY = 4.0
 HALF_LIFE_YEARS = 1.0
 SCALE_PRIOR = 30.0
+JOINT_WINDOWS = 4
 
 
 def replay(
@@ -202,7 +203,8 @@ def study_of(
     )
     treated = assignment.rows("treated")
     troupe = Troupe(stage=stage, rule=rule, rng=rng)
-    pools = tuple((site, climb_down(troupe, site, treated)) for site in sites)
+    calendar = JOINT_WINDOWS if len({site.cluster for site in sites}) > 1 else 1
+    pools = tuple((site, climb_down(troupe, site, treated, calendar=calendar)) for site in sites)
     nulls = tuple(_null(stage, site, pool, rng) for site, pool in pools if pool.usable)
     return Study(assignment=assignment, stage=stage, sites=sites, pools=pools, nulls=nulls)
 
@@ -260,11 +262,14 @@ def reference_from(
 def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
     told = features(pool.scenes, site.windows, history=site.onset)
     reference = reference_from(told, pool.scenes, len(stage.all_labels), site.onset, site.windows)
-    target = scene_of_site(stage, site, pool.rule, rng)
-    expectation = reference.expect(features(target, site.windows), int(target.cluster[0]))
-    crossed = cross_residuals(told, pool.scenes, reference, windows=site.windows, penalty=PENALTY)
+    target = features(scene_of_site(stage, site, pool.rule, rng), site.windows)
     return SiteNull(
-        site=site, pool=pool, reference=reference, expectation=expectation, crossed=crossed
+        site=site,
+        pool=pool,
+        reference=reference,
+        expectation=reference.expect(target, stage.labels.index(site.cluster)),
+        told=told,
+        target=target,
     )
 
 

@@ -173,8 +173,11 @@ def reach_of(rule: Rule, site: Site) -> int:
     return int(cast(_Reaching, rule).reach(site.windows.year))
 
 
-def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
+def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calendar: int = 1) -> Pool:
     """The first rung with enough scenes, or the best there is.
+
+    ``calendar`` is how many windows without overlap the first rung must span: sites that are
+    joined need more than one date to tell what they share.
 
     Rungs of the same rule in the same force are climbed down while scenes are few; scenes that
     start during the operation, another force or a mimic are asked only where there would be no
@@ -196,7 +199,8 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
     )
     pools: list[Pool] = []
     for rung, (wanted, history, play) in enumerate(rungs, start=1):
-        if most(pools) < wanted:
+        narrow = rung == 2 and _calendar(pools[0], site) < calendar
+        if most(pools) < wanted or narrow:
             pools.append(_pool(stage, site, play(), rung, history, rule))
         if site.onset < reach_of(troupe.rule, site):
             return replace(pools[0], rung=NONE)
@@ -206,6 +210,10 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp]) -> Pool:
         pools.append(_never_treated(troupe, site, short, treated))
     found = best(pools)
     return found if len(found.scenes) >= FEWEST else replace(found, rung=NONE)
+
+
+def _calendar(pool: Pool, site: Site) -> int:
+    return independent_windows(pool.scenes.onset, site.windows.post)
 
 
 def most(pools: Sequence[Pool]) -> int:

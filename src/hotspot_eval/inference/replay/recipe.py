@@ -17,7 +17,6 @@ __all__ = [
     "Features",
     "Reference",
     "calibrate",
-    "cross_residuals",
     "features",
     "independent_windows",
 ]
@@ -354,31 +353,6 @@ def calibrate(
         smoother=smoother,
         variance=spread2 * scale2[scenes.cluster] * level,
     )
-
-
-def cross_residuals(
-    pool: Features, scenes: Scenes, reference: Reference, *, windows: Windows, penalty: float
-) -> Vector:
-    """Studentised residuals of a regression that never saw their calendar window, shape (S,).
-
-    What all clusters share at a date can be fitted away by features that vary with the date; left
-    out together, the scenes of overlapping windows show it again. NaN where nothing is left.
-    """
-    x = np.column_stack(
-        [np.ones(len(pool.change)), (pool.past[:, 1:] - reference.centre) / reference.spread]
-    )
-    spread2 = reference.phi * pool.sampling + reference.tau2
-    weights = reference.weights / spread2
-    out = np.full(len(pool.change), np.nan)
-    for onset in np.unique(scenes.onset):
-        apart = np.abs(scenes.onset - onset) >= windows.post
-        if not apart.any():
-            continue
-        total = reference.n_windows * weights[apart].sum() / weights.sum()
-        smoother, _, _ = _ridge(x[apart], weights[apart], float(total), penalty)
-        here = scenes.onset == onset
-        out[here] = pool.change[here] - x[here] @ (smoother @ pool.change[apart])
-    return np.asarray(out / np.sqrt(spread2 * reference.scale2[scenes.cluster]))
 
 
 def _ridge(

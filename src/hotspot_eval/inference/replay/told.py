@@ -67,7 +67,7 @@ def adjusted_effect(
     notes: tuple[str, ...],
 ) -> Effect:
     """The verdict as the effect of the operation."""
-    joined = "" if np.isinf(verdict.df) else f", t on {verdict.df:.0f} df over the calendar"
+    joined = "" if np.isinf(verdict.df) else f", sites joined: t on {verdict.df:.0f} df"
     return Effect(
         estimand="average effect on the treated cells, as delivered",
         scale="log_irr",
