@@ -58,7 +58,12 @@ def test_poisson(seed):
             fixef_tol=1e-12,
         )
     ours = triple_difference(
-        panel, design, outcome="robbery", comparison="theft", correction="CR1"
+        panel,
+        design,
+        outcome="robbery",
+        comparison="theft",
+        small_counts="plain",
+        correction="CR1",
     ).effect
     assert ours.estimate == pytest.approx(theirs.coef()["D"], abs=1e-8)
     assert ours.std_error == pytest.approx(theirs.se()["D"], rel=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
 from hotspot_eval.did.kernels import Correction, Residuals, project, sandwich
-from hotspot_eval.did.kernels.logit import LogitSolution, solve_logit
+from hotspot_eval.did.kernels.logit import LogitSolution, solve_corrected_logit, solve_logit
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample, lay
@@ -26,6 +26,7 @@ __all__ = ["triple_difference"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+SmallCounts = Literal["corrected", "plain"]
 TERMS = ("triple difference",)
 NO_SHARE = "in this area or period all events are of one type, or there are none"
 
@@ -37,6 +38,7 @@ def triple_difference(
     outcome: str,
     comparison: str | Sequence[str],
     model: Model = "poisson",
+    small_counts: SmallCounts = "corrected",
     cluster: ClusterBy = "area",
     correction: Correction = "learnt",
     ci_level: float = 0.95,
@@ -54,6 +56,9 @@ def triple_difference(
         Types that it should leave alone; several are added up. Types that patrols produce
         themselves (possession, drugs, stops) are no comparison: they rise with patrols.
     model : {"poisson", "linear"}
+    small_counts : {"corrected", "plain"}
+        ``corrected`` takes away the bias that the effect of each area, estimated from few events,
+        brings to the Poisson model; ``plain`` is the three-way pseudo-maximum likelihood itself.
     cluster, correction, ci_level
         As in :class:`~hotspot_eval.did.PoissonDid`.
 
@@ -79,9 +84,9 @@ def triple_difference(
     alone: an effect of the same sign on both is halved or lost.
 
     Cells without events, and areas and periods in which all events are of one type, say nothing of
-    shares: they are left out and counted. With few events an area δ is somewhat too far from 0,
-    since the effect of each area is estimated too: at 12 events an area before and as many after
-    by about 2 % of itself, at 4 by a tenth.
+    shares: they are left out and counted. The plain δ is too far from 0 where areas have few
+    events, by 2.6 % of itself at 12 events of a type on either side of the start, 7 % at 4, 45 %
+    at 1; corrected it is within about 1 % at 2.4 or more, but not at 1.
 
     References
     ----------
@@ -97,10 +102,11 @@ def triple_difference(
     ...                           outcomes=["robbery", "theft"])
     >>> design = Design(treated=["A", "B"], start="2022-02")
     >>> fit = triple_difference(panel, design, outcome="robbery", comparison="theft")
-    >>> round(fit.effect.as_irr().value, 6)
+    >>> round(fit.effect.as_irr().value, 2)
     0.5
     """
     check_choice("model", model, get_args(Model))
+    check_choice("small_counts", small_counts, get_args(SmallCounts))
     check_choice("cluster", cluster, get_args(ClusterBy))
     check_choice("correction", correction, get_args(Correction))
     others = (comparison,) if isinstance(comparison, str) else tuple(dict.fromkeys(comparison))
@@ -125,7 +131,7 @@ def triple_difference(
     if model == "linear":
         return _linear(sample, beside, told, cluster, correction)
     _refuse_negative(sample, beside)
-    return _poisson(sample, beside, told, cluster, correction)
+    return _poisson(sample, beside, told, small_counts, cluster, correction)
 
 
 def _both(
@@ -189,7 +195,12 @@ def _linear(
 
 
 def _poisson(
-    sample: Sample, beside: Float, told: Told, cluster: ClusterBy, correction: Correction
+    sample: Sample,
+    beside: Float,
+    told: Told,
+    small_counts: SmallCounts,
+    cluster: ClusterBy,
+    correction: Correction,
 ) -> Fit:
     total = sample.y + beside
     used = _informative(sample.used, sample.y, total)
@@ -198,7 +209,8 @@ def _poisson(
     reason = _why_not(cut, total)
     if reason:
         return impossible(cut, reason, told, terms=TERMS)
-    solved = solve_logit(cut.y, total, cut.used, cut.treatment[None])
+    solve = solve_corrected_logit if small_counts == "corrected" else solve_logit
+    solved = solve(cut.y, total, cut.used, cut.treatment[None])
     regression = _regression(cut, solved, codes, correction)
     return _told(cut, cut, regression, told, codes, cluster, correction)
 
