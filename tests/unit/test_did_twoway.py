@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -183,3 +184,21 @@ def test_refusals():
         event_study(panel, staggered({0: 4}), model="probit")
     with pytest.raises(InputError, match="asks for more periods before"):
         poisson_did.many(panel, [staggered({0: 4}, pre_periods=9)])
+
+
+@BOTH
+def test_many_works_in_blocks_and_forgets_them(estimator):
+    """Estimates do not depend on the blocks, and working memory not on the number of designs."""
+    panel = panel_of(world(n=30))
+    designs = [staggered({i % 20: 4, (i + 3) % 20: 4}) for i in range(3000)]
+    each = [estimator.many(panel, designs[i : i + 1])[0] for i in range(20)]
+    assert np.allclose(estimator.many(panel, designs).reshape(-1, 20), each, atol=1e-12)
+
+    def peak(number: int) -> int:
+        tracemalloc.start()
+        estimates = estimator.many(panel, designs[:number])
+        size = tracemalloc.get_traced_memory()[1] - estimates.nbytes
+        tracemalloc.stop()
+        return size
+
+    assert peak(3000) < 1.2 * peak(1100)

@@ -13,6 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
 from hotspot_eval.did.batch import FourCells, four_cells
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
+from hotspot_eval.did.held import HeldEffect
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
@@ -26,6 +27,7 @@ Float = NDArray[np.float64]
 ClusterBy = Literal["area", "cluster"]
 PeriodEffects = Literal["common", "cluster"]
 TERMS = ("treatment",)
+BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ class _TwoWay:
         effect = effect_of(sample, regression, np.ones(1), told, cluster=cluster)
         covariance = np.array([[effect.std_error**2]])
         effects = told.effects(TERMS, regression.beta, covariance, (effect,))
-        return fit_of(sample, regression, TERMS, effect=effect, effects=effects)
+        fit = fit_of(sample, regression, TERMS, effect=effect, effects=effects)
+        return replace(fit, held=self._held(sample, model))
 
     def _regress(
         self,
@@ -87,7 +90,23 @@ class _TwoWay:
             inference=inference,
         )
 
+    def _held(self, sample: Sample, model: Model) -> HeldEffect:
+        return HeldEffect(
+            sample=sample,
+            model=model,
+            strata=sample.cluster if self.period_effects == "cluster" else None,
+            covariates=standardised(self.covariates, sample.areas),
+        )
+
     def _many(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
+        """Designs in blocks of fixed size: only the estimates grow with their number."""
+        estimates = np.full(len(designs), np.nan)
+        for begin in range(0, len(designs), BLOCK):
+            stop = begin + BLOCK
+            estimates[begin:stop] = self._block(panel, designs[begin:stop], model)
+        return estimates
+
+    def _block(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
         estimates = np.full(len(designs), np.nan)
         block = np.zeros(len(designs), dtype=bool)
         if self.period_effects == "common" and self.covariates is None:
