@@ -9,14 +9,11 @@ import pandas as pd
 import pytest
 from tests.did_worlds import area, panel_of, staggered
 
-from hotspot_eval.did import PoissonDid, event_study, linear_did, poisson_did
+from hotspot_eval.did import PoissonDid, event_study, imputation, linear_did, poisson_did
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference.cluster import cluster_robust, conley
-from hotspot_eval.inference.resampling import (
-    randomization_test,
-    simultaneous_band,
-    wild_bootstrap,
-)
+from hotspot_eval.inference.resampling import randomization_test, simultaneous_band
+from hotspot_eval.inference.wild import _Test, wild_bootstrap
 
 TREATED = dict.fromkeys(range(6), 6)
 
@@ -118,10 +115,49 @@ def test_wild_bootstrap_agrees_with_cluster_robust_when_many_are_treated():
 
 def test_wild_bootstrap_says_when_too_few_are_treated():
     fit = PoissonDid(correction="CR2")(panel_of(world()), staggered(TREATED))
-    assert "over-rejects" in wild_bootstrap(fit, rng=np.random.default_rng(0)).notes[-1]
+    assert "too rarely" in wild_bootstrap(fit, rng=np.random.default_rng(0)).notes[0]
     lone = PoissonDid(correction="CR2")(panel_of(world()), staggered({0: 6}))
     effect = wild_bootstrap(lone, rng=np.random.default_rng(0))
     assert math.isnan(effect.std_error) and "fewer than two" in effect.notes[-1]
+
+
+def test_wild_bootstrap_interval_holds_what_is_not_rejected():
+    panel, design = panel_of(world(-0.3)), staggered(dict.fromkeys(range(20), 6))
+    fit = PoissonDid(correction="CR2")(panel, design)
+    boot = wild_bootstrap(fit, rng=np.random.default_rng(0), draws=199)
+    assert boot.ci_low < boot.estimate < boot.ci_high < 0 and boot.p_value <= 0.05
+    codes = np.arange(len(fit.areas))
+    turns = 2 * np.random.default_rng(0).integers(0, 2, (199, 40), dtype=np.int8) - 1
+    test = _Test(held=fit.held, codes=codes, turns=turns, every=False)
+    for limit, inward in ((boot.ci_low, 1e-3), (boot.ci_high, -1e-3)):
+        assert test.p_value(limit + inward, "two-sided")[0] > 0.05
+        assert test.p_value(limit - inward, "two-sided")[0] <= 0.05
+
+
+def test_wild_bootstrap_counts_patterns_and_leaves_ends_open():
+    panel, design = panel_of(world()), staggered(TREATED)
+    fit = linear_did(panel, design)
+    blocks = {a: str(i % 4) for i, a in enumerate(fit.areas)}
+    every = wild_bootstrap(
+        fit, rng=np.random.default_rng(0), cluster=blocks, weights="rademacher", draws=99
+    )
+    assert "all 16 sign patterns, 4 clusters" in every.inference
+    assert every.p_value >= 2 / 16
+    assert math.isnan(every.ci_low) and "interval is open" in every.notes[-1]
+    webb = wild_bootstrap(fit, rng=np.random.default_rng(0), cluster=blocks)
+    assert "999 draws, 4 clusters" in webb.inference
+
+
+def test_wild_bootstrap_needs_a_fit_that_can_be_held():
+    fit = imputation(panel_of(world()), staggered(TREATED))
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="cannot be fitted with its effect held"):
+        wild_bootstrap(fit, rng=rng)
+    fit = linear_did(panel_of(world()), staggered(TREATED))
+    with pytest.raises(InputError, match="not labels by area id"):
+        wild_bootstrap(fit, rng=rng, cluster=["a"])
+    with pytest.raises(InputError, match="'mammen' is not one of"):
+        wild_bootstrap(fit, rng=rng, weights="mammen")
 
 
 def test_cluster_robust_by_area_is_the_engine_up_to_its_factor():

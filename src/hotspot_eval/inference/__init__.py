@@ -9,9 +9,9 @@ from hotspot_eval.inference.resampling import (
     Randomization,
     randomization_test,
     simultaneous_band,
-    wild_bootstrap,
 )
 from hotspot_eval.inference.sensitivity import Placebo, placebo_dates, placebo_places
+from hotspot_eval.inference.wild import WildWeights, wild_bootstrap
 
 __all__ = [
     "Honest",
@@ -24,6 +24,7 @@ __all__ = [
     "Rule",
     "Threshold",
     "TopK",
+    "WildWeights",
     "cluster_robust",
     "conley",
     "dress_rehearsal",

@@ -1,4 +1,4 @@
-"""Inference by chance itself: treated areas drawn again, residuals with their signs turned."""
+"""Inference by chance itself: treated areas drawn again; and bands that hold all at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design, Estimator, Spell
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.panel import Panel
-from hotspot_eval.results import Effect, Effects, Fit
+from hotspot_eval.results import Effect, Effects
 from hotspot_eval.significance import Alternative, normal_or_t_interval, p_value_from_draws
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Within",
     "randomization_test",
     "simultaneous_band",
-    "wild_bootstrap",
 ]
 
 Float = NDArray[np.float64]
@@ -133,92 +132,6 @@ def randomization_test(
         notes=tuple(notes),
     )
     return Randomization(effect=effect, draws=finite, smallest_p=1.0 / (1 + len(finite)))
-
-
-def wild_bootstrap(
-    fit: Fit,
-    *,
-    rng: np.random.Generator,
-    cluster: pd.Series | None = None,
-    draws: int = 999,
-    alternative: Alternative = "two-sided",
-) -> Effect:
-    """Wild score bootstrap of the fit's first term, for linear and Poisson fits alike.
-
-    Parameters
-    ----------
-    fit : Fit
-    rng : Generator
-    cluster : Series, optional
-        Area id → cluster; by default each area is its own.
-    draws : int
-    alternative : {"two-sided", "less", "greater"}
-
-    Returns
-    -------
-    Effect
-        Interval and p-value from the bootstrap distribution of t.
-
-    Notes
-    -----
-    t* = Σ_c v_c s_c / √Σ_c(v_c s_c − v̄s)², with s_c the influence values summed within clusters and
-    v_c = ±1 (Webb's six points below 12 clusters). It needs many treated clusters: with 5 or 10 of
-    200 the draws are dominated by as many terms and the test over-rejects (docs/coverage.md).
-
-    References
-    ----------
-    Kline & Santos (2012), https://doi.org/10.1515/2156-6674.1006;
-    Webb (2023), https://doi.org/10.1111/caje.12661
-    """
-    if draws < 99:
-        raise InputError(Problem(where="argument 'draws'", what=f"must be 99 or more, not {draws}"))
-    effect = fit.effect
-    if np.isnan(effect.estimate):
-        return effect
-    sums: Float = np.nan_to_num(fit.influence[:, 0])
-    treated = (np.nan_to_num(fit.treatment) > 0).any(axis=1)
-    codes = np.arange(len(sums))
-    if cluster is not None:
-        table = {str(area): str(label) for area, label in cluster.items()}
-        absent = [area for area in fit.areas if area not in table]
-        if absent:
-            raise InputError(
-                Problem(where="argument 'cluster'", what="has no entry for areas", examples=absent)
-            )
-        codes = np.unique([table[area] for area in fit.areas], return_inverse=True)[1]
-        sums = np.bincount(codes, sums).astype(np.float64)
-    n_treated = len(np.unique(codes[treated]))
-    if n_treated < 2:
-        reason = "fewer than two treated clusters: the wild bootstrap has nothing to turn"
-        return _without_error(effect, reason)
-    points = (
-        np.array([-1.0, 1.0])
-        if len(sums) >= 12
-        else np.sqrt([0.5, 1.0, 1.5]).repeat(2) * np.tile([-1.0, 1.0], 3)
-    )
-    turned = rng.choice(points, size=(draws, len(sums))) * sums
-    spread = np.sqrt(((turned - turned.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
-    moved = turned.sum(axis=1) / spread
-    error = float(np.sqrt((sums**2).sum()))
-    statistic = effect.estimate / error
-    tail = (1.0 - effect.ci_level) / 2.0
-    low, high = np.quantile(moved, [1.0 - tail, tail])
-    notes = tuple(n for n in effect.notes if not n.startswith("one treated"))
-    if n_treated < 20:
-        notes = (*notes, f"only {n_treated} treated clusters: the wild bootstrap over-rejects")
-    return replace(
-        effect,
-        std_error=error,
-        ci_low=float(effect.estimate - low * error),
-        ci_high=float(effect.estimate - high * error),
-        statistic=float(statistic),
-        df=float("nan"),
-        p_value=p_value_from_draws(statistic, moved, alternative=alternative),
-        alternative=alternative,
-        inference=f"wild score bootstrap, {draws} draws, {len(sums)} clusters",
-        n_clusters=len(sums),
-        notes=notes,
-    )
 
 
 def simultaneous_band(
@@ -333,19 +246,4 @@ def _moved(design: Design, treated: tuple[str, ...]) -> Design:
         pre_periods=design.pre_periods,
         post_periods=design.post_periods,
         gap=design.gap,
-    )
-
-
-def _without_error(effect: Effect, reason: str) -> Effect:
-    nan = float("nan")
-    return replace(
-        effect,
-        std_error=nan,
-        ci_low=nan,
-        ci_high=nan,
-        statistic=nan,
-        df=nan,
-        p_value=nan,
-        inference="none",
-        notes=(*effect.notes, reason),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
@@ -12,6 +13,7 @@ from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.results.effect import Effect
 from hotspot_eval.results.effects import Effects
+from hotspot_eval.results.held import Held
 
 __all__ = ["Fit"]
 
@@ -44,6 +46,8 @@ class Fit:
         All of them.
     event : Effects, optional
         By event time, base period included as 0.
+    held : callable, optional
+        Given a value, the fit with its first coefficient held there.
     """
 
     terms: tuple[str, ...]
@@ -59,6 +63,7 @@ class Fit:
     effect: Effect
     effects: Effects
     event: Effects | None = None
+    held: Callable[[float], Held] | None = None
 
     def event_study(self) -> Effects:
         """Effects by event time.

@@ -1,6 +1,7 @@
 """The one place where statistics and draws become p-values and intervals."""
 
 from hotspot_eval.significance.draws import (
+    p_value_from_all,
     p_value_from_draws,
     p_values_from_draws,
     p_values_from_ranks,
@@ -27,6 +28,7 @@ __all__ = [
     "folded_normal_critical_value",
     "normal_or_t_interval",
     "normal_or_t_p_value",
+    "p_value_from_all",
     "p_value_from_draws",
     "p_values_from_draws",
     "p_values_from_ranks",

@@ -12,6 +12,7 @@ from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.significance.known import Alternative
 
 __all__ = [
+    "p_value_from_all",
     "p_value_from_draws",
     "p_values_from_draws",
     "p_values_from_ranks",
@@ -65,6 +66,39 @@ def p_value_from_draws(
     size = 1 + len(reference)
     upper = (1 + int((reference >= observed).sum())) / size
     lower = (1 + int((reference <= observed).sum())) / size
+    if alternative == "greater":
+        return upper
+    if alternative == "less":
+        return lower
+    return min(1.0, 2.0 * min(upper, lower))
+
+
+def p_value_from_all(
+    observed: float, values: ArrayLike, *, alternative: Alternative = "two-sided"
+) -> float:
+    """Exact p-value: the share of *all* values of the statistic that are as extreme.
+
+    Parameters
+    ----------
+    observed : float
+    values : array_like, shape (R,)
+        Every value the statistic can take, the observed one among them. Values within 1e-10 of the
+        observed one, relative to the largest, count as ties, and ties count against it.
+    alternative : {"two-sided", "less", "greater"}
+        Two-sided: min(1, 2 × the smaller tail).
+
+    Examples
+    --------
+    >>> p_value_from_all(2.0, [-2.0, -1.0, 1.0, 2.0], alternative="greater")
+    0.25
+    """
+    check_choice("alternative", alternative, get_args(Alternative))
+    every: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    if every.ndim != 1 or not len(every) or np.isnan(every).any():
+        raise InputError(Problem(where="values", what="must be a non-empty vector without NaN"))
+    tie = _TIE * max(float(np.abs(every).max()), abs(observed))
+    upper = float((every >= observed - tie).mean())
+    lower = float((every <= observed + tie).mean())
     if alternative == "greater":
         return upper
     if alternative == "less":

@@ -56,8 +56,11 @@ def collapse(
     *,
     base: Float | None = None,
     strata: NDArray[np.intp] | None = None,
+    moved: NDArray[np.bool_] | None = None,
 ) -> Collapsed:
     """Group the areas of ``y``, shape (n, T), with regressors of shape (P, n, T).
+
+    ``moved``, shape (n,), says which areas have a regressor other than 0, where that is known.
 
     Examples
     --------
@@ -71,8 +74,10 @@ def collapse(
     varying = None if base is None else _profile(base, used)
     whole = bool(used.all())
     plain = np.ones(n, dtype=bool) if whole else used.all(axis=1)
-    for column in columns:
-        plain &= ~(column != 0).any(axis=1)
+    for row_by_row in columns if moved is None else ():
+        plain &= ~(row_by_row != 0).any(axis=1)
+    if moved is not None:
+        plain &= ~moved
     if varying is not None:
         plain &= (varying == 1.0).all(axis=1)
     group = np.where(plain, labels, -1)

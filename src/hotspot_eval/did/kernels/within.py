@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-__all__ = ["balance", "loadings_of", "project", "solve_psd", "solve_symmetric"]
+__all__ = ["balance", "inverse_system", "loadings_of", "project", "solve_psd", "solve_symmetric"]
 
 Float = NDArray[np.float64]
 _SINGULAR = 1e-10
@@ -141,6 +141,35 @@ def balance(weights: Float, rows: Float, columns: Float, loadings: Float | None 
     mu = solve_psd(system, (columns - rows @ share).T).T
     together: Float = (own - mu @ share.T)[:, :, None] + mu[:, None, :]
     return together
+
+
+def inverse_system(
+    weights: Float, strata: NDArray[np.intp], loadings: Float | None = None
+) -> Float:
+    """What turns weighted column sums of arrays without row means into their column effects.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (G, T)
+    strata, loadings
+        As in :func:`project`.
+
+    Returns
+    -------
+    ndarray, shape (S, T, T), or (1, M·T, M·T) with loadings
+    """
+    total = weights.sum(axis=1)
+    share = weights / np.where(total > 0, total, 1.0)[:, None]
+    t = weights.shape[1]
+    if loadings is not None:
+        size = loadings.shape[1] * t
+        each = np.eye(size).reshape(loadings.shape[1], t, size)
+        return _solve_loaded(weights, share, loadings, each).reshape(1, size, size)
+    made = np.zeros((int(strata.max(initial=0)) + 1, t, t))
+    for s in range(len(made)):
+        w, part = weights[strata == s], share[strata == s]
+        made[s] = solve_psd(np.diag(w.sum(axis=0)) - w.T @ part, np.eye(t))
+    return made
 
 
 def solve_symmetric(system: Float, right: Float) -> Float:

@@ -1,0 +1,53 @@
+"""Clusters of a fit's areas, from labels given by area id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.panel import area_ids
+
+__all__ = ["cluster_codes"]
+
+
+def cluster_codes(
+    areas: Sequence[str], cluster: Mapping[Any, object] | pd.Series | None
+) -> NDArray[np.intp]:
+    """Code of each area's cluster, 0 to C − 1; without ``cluster`` each area is its own.
+
+    Raises
+    ------
+    InputError
+        If ``cluster`` is neither a mapping nor a Series, or areas have no entry.
+
+    Examples
+    --------
+    >>> cluster_codes(("A", "B", "C"), {"A": "north", "B": "south", "C": "north"}).tolist()
+    [0, 1, 0]
+    """
+    if cluster is None:
+        return np.arange(len(areas))
+    if not isinstance(cluster, (Mapping, pd.Series)):
+        raise InputError(
+            Problem(
+                where="argument 'cluster'",
+                what=f"is a {type(cluster).__name__}, not labels by area id",
+                advice="Give a mapping or a Series: area id → cluster.",
+            )
+        )
+    given = dict(cluster)
+    table = dict(zip(area_ids(given), given.values(), strict=True))
+    absent = [area for area in areas if area not in table or pd.isna(table[area])]
+    if absent:
+        raise InputError(
+            Problem(where="argument 'cluster'", what="has no entry for areas", examples=absent)
+        )
+    codes: NDArray[np.intp] = pd.factorize(np.array([str(table[a]) for a in areas], dtype=object))[
+        0
+    ]
+    return codes
