@@ -22,6 +22,7 @@ NAN = float("nan")
 PRIOR_SHARE = 0.03
 PRIOR_WINDOWS = 4.0
 MOST_SHARED = 0.5
+LEAST_LEFT = 0.02
 ONE_WINDOW = (
     "sites share a calendar, and the pools span fewer than two independent windows: what all "
     "sites share at the real date cannot be told from an effect"
@@ -90,7 +91,7 @@ class Joint:
     @property
     def testable(self) -> bool:
         """Whether the pools span two windows, or one cluster shares its dates with no other."""
-        return self.calendar >= 2 or len({null.site.cluster for null in self.nulls}) == 1
+        return self.calendar >= 2 or _one_cluster(self.nulls)
 
     def variance(self, delta: float = 0.0) -> float:
         """Variance of the joined estimate if the effect is ``delta`` everywhere."""
@@ -173,17 +174,22 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
         high=high,
         statistic=statistic,
         df=joint.df,
-        notes=(
-            f"{len(nulls)} sites joined; {joint.date / std_error**2:.0%} of the variance is what "
-            f"clusters share at a date, as {joint.calendar} independent windows tell it",
-        ),
+        notes=() if _one_cluster(nulls) else (_told(joint),),
+    )
+
+
+def _told(joint: Joint) -> str:
+    return (
+        f"{len(joint.nulls)} sites joined; {joint.date / joint.variance():.0%} of the variance is "
+        f"what clusters share at a date, from {joint.calendar} independent windows"
     )
 
 
 def shared_at_dates(null: SiteNull) -> tuple[float, float, float]:
     """What the pool of a site says of σ², before anything is assumed.
 
-    Returns Q less what own noise makes of it, its mean at σ² = 1, and its degrees of freedom.
+    Returns Q less what own noise makes of it, its mean at σ² = 1, and its degrees of freedom;
+    nothing, 0, 0 and 1, where dates hold one cluster each or the regression has fitted them away.
 
     Notes
     -----
@@ -219,6 +225,10 @@ def shared_at_dates(null: SiteNull) -> tuple[float, float, float]:
     sums, scaled = left(date_root[at])
     form = sums.T @ sums - scaled.T @ scaled
     size = float(np.trace(form))
+    precision = 1.0 / reference.variance
+    whole = float((np.bincount(at, precision) ** 2).sum() - (precision**2).sum())
+    if size <= LEAST_LEFT * whole:
+        return 0.0, 0.0, 1.0
     return pairs(null.told.change[:, None]) - pairs(own), size, size**2 / float((form**2).sum())
 
 
@@ -226,8 +236,11 @@ def _dates_of(nulls: Sequence[SiteNull]) -> tuple[Dates, ...]:
     """σ² for the windows of each site; pools of one rule, windows and start count once.
 
     A component estimated from few windows is not 0 because its estimate is: below a prior share
-    of the clusters' variance it is drawn towards that, as if ``PRIOR_WINDOWS`` had said so.
+    of the clusters' variance it is drawn towards that, as if ``PRIOR_WINDOWS`` had said so. Starts
+    of one cluster share dates with no other: what these do to it is in its own variance already.
     """
+    if _one_cluster(nulls):
+        return (Dates(variance=0.0, learnt=0.0, df=1.0),) * len(nulls)
     groups: dict[Windows, dict[tuple[int, int], SiteNull]] = {}
     for null in nulls:
         key = (null.site.onset, id(null.pool.rule))
@@ -235,13 +248,18 @@ def _dates_of(nulls: Sequence[SiteNull]) -> tuple[Dates, ...]:
     found = {}
     for windows, distinct in groups.items():
         told = np.array([shared_at_dates(null) for null in distinct.values()])
-        seen = max(0.0, float(told[:, 0].sum() / told[:, 1].sum()))
+        excess, size = float(told[:, 0].sum()), float(told[:, 1].sum())
+        seen = max(0.0, excess / size) if size > 0 else 0.0
         typical = np.mean([1.0 / np.mean(1.0 / n.reference.variance) for n in distinct.values()])
         df = max(1.0, min(float(told[:, 2].mean()), _calendar_windows(nulls) - 1.0))
         lent = PRIOR_WINDOWS / (PRIOR_WINDOWS + df)
         drawn = seen + lent * max(0.0, PRIOR_SHARE * float(typical) - seen)
         found[windows] = Dates(variance=drawn, learnt=seen / drawn if drawn > 0 else 0.0, df=df)
     return tuple(found[null.site.windows] for null in nulls)
+
+
+def _one_cluster(nulls: Sequence[SiteNull]) -> bool:
+    return len({null.site.cluster for null in nulls}) == 1
 
 
 def _single(null: SiteNull, delta: float = 0.0) -> float:
