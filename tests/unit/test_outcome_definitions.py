@@ -40,7 +40,7 @@ def test_met_outcomes_are_those_the_reader_makes() -> None:
 
 def test_street_types_are_those_the_files_hold(shared_data: Path) -> None:
     incidents = read_police_uk(shared_data / "police_uk" / "city-of-london")
-    held = set(incidents.engine.ask("SELECT DISTINCT crime_type AS t FROM all_cells")["t"])
+    held = set(incidents.cells.labels["crime_type"])
     now = {
         kind
         for name in outcome_names("police_uk")

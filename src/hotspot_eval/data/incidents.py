@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine
+from hotspot_eval.data.cells import Cells
 from hotspot_eval.data.outcomes import OutcomeTypes
 from hotspot_eval.data.tally import AbsentTypes, Partial, Where, tally
 from hotspot_eval.ledger import Ledger
@@ -29,8 +29,8 @@ class Incidents:
 
     Parameters
     ----------
-    engine : Engine
-        Holds the counts by source, period, area code and type.
+    cells : Cells
+        Records by delivery, area code and type.
     resolution : {"month", "day"}
         What the records tell of time.
     ledger : Ledger
@@ -41,8 +41,6 @@ class Incidents:
         The audit in sentences.
     covered : pair of datetime64[D]
         First day told of, and first day after the last.
-    cells : str
-        The engine's table of counts.
     crime_types : tuple of str, optional
         The types kept; None for all.
     source : {"police_uk", "internal"}
@@ -60,21 +58,21 @@ class Incidents:
     never holds a row.
     """
 
-    engine: Engine
+    cells: Cells
     resolution: Literal["month", "day"]
     ledger: Ledger
     coverage: pd.DataFrame
     checks: tuple[Check, ...]
     covered: tuple[np.datetime64, np.datetime64]
-    cells: str = "all_cells"
     crime_types: tuple[str, ...] | None = None
     source: Literal["police_uk", "internal"] = "police_uk"
     flags: tuple[str, ...] = ()
     spells: tuple[tuple[np.datetime64, np.datetime64], ...] = ()
     load_files: Callable[[], pd.DataFrame]
-    load_points: Callable[[], None]
+    load_points: Callable[[], Cells]
     load_rows: Callable[[], pd.DataFrame]
     _kept: dict[str, pd.DataFrame] = field(default_factory=dict, init=False)
+    _points: list[Cells] = field(default_factory=list, init=False)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -97,9 +95,11 @@ class Incidents:
         rows = self.coverage[self.coverage["status"] == "missing"]
         return rows[["force", "month"]].reset_index(drop=True)
 
-    def place_points(self) -> None:
-        """Count by snap point too, if that has not been done."""
-        self.load_points()
+    def points(self) -> Cells:
+        """Records by delivery, code, type and point, counted the first time they are needed."""
+        if not self._points:
+            self._points.append(self.load_points())
+        return self._points[0]
 
     def gaps(self, partial: Partial = "keep") -> pd.DataFrame:
         """Spells that a force did not deliver (or in part): force, start, end (first day after)."""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 
+from hotspot_eval.data.cells import Cells, Part
 from hotspot_eval.data.dated.records import (
     column_problems,
     count_records,
@@ -134,16 +135,16 @@ def read_incidents(
     refuse_unreadable(engine, files, flags, date_format, swapped=bool(pair) and not on_grid)
     ledger = _ledger(engine, files, placed=bool(pair), coded=area is not None, on_grid=on_grid)
     _place(engine, on_grid)
+    cells = _cells(engine)
     covered = _covered(engine, start, end)
     coverage = _coverage(engine, force, covered, empty_months, partial_below)
     return Incidents(
-        engine=engine,
+        cells=cells,
         resolution="day",
         ledger=ledger,
         coverage=coverage,
         checks=coverage_checks(coverage),
         covered=covered,
-        cells="all_points",
         source="internal",
         flags=tuple(flags),
         spells=tuple(
@@ -151,13 +152,9 @@ def read_incidents(
             for first, last in missing
         ),
         load_files=bound(_files_frame, engine, files),
-        load_points=_nothing_to_load,
+        load_points=lambda: cells,
         load_rows=bound(_rows, files, query, limits or Limits(memory_mb=2048)),
     )
-
-
-def _nothing_to_load() -> None:
-    """Points are there already."""
 
 
 def _ledger(
@@ -212,14 +209,34 @@ def _place(engine: Engine, on_grid: bool) -> None:
         spots=spots,
     )
     engine.run("DROP TABLE counted")
-    engine.gather("points")
-    engine.run("CREATE TABLE kept AS SELECT DISTINCT file, force, month FROM points")
+
+
+def _cells(engine: Engine) -> Cells:
+    """The counts by day and label; the day is the delivery."""
+    columns = "code, crime_type, flags, longitude, latitude"
+    rows = engine.ask(
+        f"""SELECT force, month, {columns}, sum(n)::UINTEGER AS n FROM points
+        GROUP BY ALL ORDER BY force, month"""
+    )
+    keys = columns.split(", ")
+    label = rows.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    day = rows.groupby(["force", "month"]).ngroup().to_numpy()
+    labels = rows[keys].iloc[np.unique(label, return_index=True)[1]].reset_index(drop=True)
+    labels["code"] = labels["code"].astype(object).where(labels["code"].notna(), None)
+    days = rows[["force", "month"]].drop_duplicates().reset_index(drop=True)
+    part = Part(
+        deliveries=np.arange(len(days)),
+        sizes=np.bincount(day, minlength=len(days)),
+        label=label.astype(np.uint32),
+        n=rows["n"].to_numpy(np.uint32),
+    )
+    return Cells(deliveries=days.assign(file=0), labels=labels, parts=(part,))
 
 
 def _covered(
     engine: Engine, start: PeriodLike | None, end: PeriodLike | None
 ) -> tuple[np.datetime64, np.datetime64]:
-    found = engine.ask("SELECT min(month) AS first, max(month) AS last FROM kept").iloc[0]
+    found = engine.ask("SELECT min(month) AS first, max(month) AS last FROM points").iloc[0]
     if pd.isna(found["first"]):
         raise InputError(Problem(where="records", what="none has a date"))
     first = interval_days(start if start is not None else found["first"], "month")[0]

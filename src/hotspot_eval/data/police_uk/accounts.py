@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine, literal
+from hotspot_eval.data.cells import Cells
 from hotspot_eval.data.police_uk.sources import Source
 from hotspot_eval.ledger import Ledger, LedgerNote
 
 __all__ = ["ledger_of_reading", "ledger_of_types"]
 
-_CODE = r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d"
+_CODE = re.compile(r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d")
 
 
 def ledger_of_reading(
-    engine: Engine,
+    cells: Cells,
     found: pd.DataFrame,
     sources: Sequence[Source],
     *,
@@ -27,8 +28,8 @@ def ledger_of_reading(
 
     Parameters
     ----------
-    engine : Engine
-        Holds the cells that count.
+    cells : Cells
+        Those that count.
     found : DataFrame
         Deliveries with their fate.
     sources : sequence of Source
@@ -64,7 +65,7 @@ def ledger_of_reading(
                 "superseded by a newer snapshot of the force and month",
             ),
         ],
-        remarks=_row_remarks(engine, kept),
+        remarks=_row_remarks(cells, kept),
     )
 
 
@@ -78,7 +79,7 @@ def _gone(found: pd.DataFrame, sources: Sequence[Source], fate: str, reason: str
     return LedgerNote(reason=reason, rows=int(rows["rows"].sum()), examples=tuple(names)[:5])
 
 
-def _row_remarks(engine: Engine, kept: pd.DataFrame) -> list[LedgerNote]:
+def _row_remarks(cells: Cells, kept: pd.DataFrame) -> list[LedgerNote]:
     rows = kept[["rows", "ids", "located", "odd", "without_code"]].sum().astype(int)
     return [
         LedgerNote(
@@ -86,7 +87,7 @@ def _row_remarks(engine: Engine, kept: pd.DataFrame) -> list[LedgerNote]:
             rows=int(rows["rows"] - rows["ids"]),
         ),
         LedgerNote(reason="no LSOA code", rows=int(rows["without_code"])),
-        _strange_codes(engine),
+        _strange_codes(cells),
         LedgerNote(reason="no coordinates", rows=int(rows["rows"] - rows["located"])),
         LedgerNote(
             reason="coordinates outside the United Kingdom, not used as points",
@@ -95,25 +96,22 @@ def _row_remarks(engine: Engine, kept: pd.DataFrame) -> list[LedgerNote]:
     ]
 
 
-def _strange_codes(engine: Engine) -> LedgerNote:
+def _strange_codes(cells: Cells) -> LedgerNote:
     """Records whose area code is of no form in use in the United Kingdom."""
-    rows = engine.ask(
-        f"""SELECT code, n FROM (SELECT code, sum(n)::BIGINT AS n FROM all_cells GROUP BY code)
-        WHERE NOT regexp_full_match(trim(code), {literal(_CODE)}) ORDER BY code"""
-    )
+    rows = pd.Series(cells.by_label()).groupby(cells.labels["code"]).sum()
+    strange = rows[[_CODE.fullmatch(str(code).strip()) is None for code in rows.index]]
+    strange = strange[strange > 0]
     return LedgerNote(
         reason="LSOA code of unknown form",
-        rows=int(rows["n"].sum()),
-        examples=tuple(rows["code"].head(5)),
+        rows=int(strange.sum()),
+        examples=tuple(strange.index[:5]),
     )
 
 
-def ledger_of_types(ledger: Ledger, engine: Engine, wanted: tuple[str, ...]) -> Ledger:
+def ledger_of_types(ledger: Ledger, cells: Cells, wanted: tuple[str, ...]) -> Ledger:
     """One more step: the crime types asked for."""
-    rows = engine.ask("SELECT crime_type AS t, sum(n) AS n FROM all_cells GROUP BY t").set_index(
-        "t"
-    )["n"]
-    kept = int(rows.reindex(list(wanted)).fillna(0).sum())
+    rows = cells.by_label()
+    kept = int(rows[cells.labels["crime_type"].isin(wanted).to_numpy()].sum())
     return ledger.step(
         "crime types asked for",
         rows_in=int(rows.sum()),

@@ -9,35 +9,24 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine
 from hotspot_eval.data.police_uk.sources import Source
 from hotspot_eval.errors import InputError, Problem, check_choice
 
-__all__ = ["SameMonth", "deliveries", "settle"]
+__all__ = ["SameMonth", "refuse_rows", "settle"]
 
 SameMonth = Literal["refuse", "newest", "parts"]
 _MONTH = re.compile(r"(19|20)\d{2}-(0[1-9]|1[0-2])")
 _JOINED = "If a header line is among them, files were joined into one: give them one by one."
 
-_QUERY = """
-SELECT file, force, month, sum(n)::BIGINT AS rows, sum(ids)::BIGINT AS ids,
-    sum(located)::BIGINT AS located, sum(odd)::BIGINT AS odd,
-    coalesce(sum(n) FILTER (code IS NULL), 0)::BIGINT AS without_code,
-    coalesce(sum(n) FILTER (crime_type IS NULL), 0)::BIGINT AS without_type,
-    (sum(content) + sum((hash(code, crime_type) % 4294967296)::HUGEINT * n))::VARCHAR AS content
-FROM all_cells GROUP BY file, force, month ORDER BY file, force, month
-"""
 
-
-def deliveries(engine: Engine, sources: Sequence[Source]) -> pd.DataFrame:
-    """One row for each file × force × month, with its rows and a fingerprint of its content.
+def refuse_rows(found: pd.DataFrame, sources: Sequence[Source]) -> None:
+    """Refuse deliveries that cannot be counted.
 
     Raises
     ------
     InputError
         Months that are none, blank forces or crime types: every file.
     """
-    found = engine.ask(_QUERY)
     month = found["month"].fillna("")
     problems = [
         *_wrong(
@@ -50,9 +39,10 @@ def deliveries(engine: Engine, sources: Sequence[Source]) -> pd.DataFrame:
         *_wrong(found[found["force"].isna()], sources, "'Reported by' is blank", "month"),
         *_wrong(found[found["without_type"] > 0], sources, "'Crime type' is blank", "month"),
     ]
+    if found.empty:
+        problems.append(Problem(where="argument 'paths'", what="the files hold no row"))
     if problems:
         raise InputError(*problems)
-    return found.drop(columns=["without_type"])
 
 
 def _wrong(
@@ -107,7 +97,7 @@ def _copies(
     group: pd.DataFrame, sources: Sequence[Source], same_month: SameMonth, fate: pd.Series
 ) -> pd.DataFrame:
     """Mark copies; rows without any id are one only when the file's name is the same too."""
-    key = group["content"] + "/" + group["rows"].astype(str)
+    key = group["content"].astype(str) + "/" + group["rows"].astype(str)
     names = group["file"].map(lambda file: _bare_name(sources[file]))
     anonymous = group["ids"] == 0
     sure = key.where(~anonymous, key + "/" + names)

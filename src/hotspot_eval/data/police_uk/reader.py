@@ -8,21 +8,21 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine, Limits, literal, plain_name
+from hotspot_eval.data.cells import Cells
+from hotspot_eval.data.engine import Limits, literal
 from hotspot_eval.data.incidents import Incidents
 from hotspot_eval.data.paths import PathLike
 from hotspot_eval.data.police_uk.accounts import ledger_of_reading, ledger_of_types
-from hotspot_eval.data.police_uk.batches import SameMonth, deliveries, settle
+from hotspot_eval.data.police_uk.batches import SameMonth, refuse_rows, settle
+from hotspot_eval.data.police_uk.count import count_files
 from hotspot_eval.data.police_uk.coverage import coverage_checks, coverage_frame
-from hotspot_eval.data.police_uk.scan import CELLS, POINTS, ROWS, pass_over
+from hotspot_eval.data.police_uk.scan import rows_of
 from hotspot_eval.data.police_uk.sources import Source, find_sources
-from hotspot_eval.data.police_uk.unpack import checksum
+from hotspot_eval.data.police_uk.text import checksum
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.periods import PeriodLike
 
 __all__ = ["read_police_uk"]
-
-_NOT_KEPT = "(file, force, month) NOT IN (SELECT (file, force, month) FROM kept)"
 
 
 def read_police_uk(
@@ -91,44 +91,32 @@ def read_police_uk(
     """
     bounds = limits or Limits()
     sources, others = find_sources(paths, bounds)
-    _refuse(plain_name(sorted({s.path for s in sources if s.kind == "csv"})))
-    engine = Engine([s.path for s in sources if s.kind == "csv"], limits=bounds)
-    unfinished = pass_over(engine, CELLS, sources, bounds)
-    found = deliveries(engine, sources)
-    _refuse(_nothing(found))
+    counted = count_files(sources, bounds)
+    found = counted.found
+    refuse_rows(found, sources)
     found["fate"] = settle(found, sources, same_month)
-    kept = found[found["fate"] == "kept"]
-    _keep(engine, found)
-    wanted = _wanted(engine, crime_types)
+    kept = found["fate"] == "kept"
+    cells = counted.cells.keep(kept.to_numpy())
+    wanted = _wanted(cells, crime_types)
     coverage = coverage_frame(
-        kept.groupby(["force", "month"])["rows"].sum(),
+        found[kept].groupby(["force", "month"])["rows"].sum(),
         start=start,
         end=end,
         partial_below=partial_below,
     )
-    ledger = ledger_of_reading(engine, found, sources, others=others, unfinished=unfinished)
+    ledger = ledger_of_reading(cells, found, sources, others=others, unfinished=counted.unfinished)
     return Incidents(
-        engine=engine,
+        cells=cells,
         resolution="month",
-        ledger=ledger if wanted is None else ledger_of_types(ledger, engine, wanted),
+        ledger=ledger if wanted is None else ledger_of_types(ledger, cells, wanted),
         coverage=coverage,
         checks=coverage_checks(coverage),
         covered=_covered(coverage),
         crime_types=wanted,
         load_files=partial(_files_frame, sources, found),
-        load_points=partial(_points, engine, sources, bounds),
-        load_rows=partial(_rows, engine, sources, bounds, wanted),
+        load_points=partial(_points, sources, found, bounds),
+        load_rows=partial(_rows, sources, found, bounds, wanted),
     )
-
-
-def _refuse(problems: Iterable[Problem]) -> None:
-    listed = tuple(problems)
-    if listed:
-        raise InputError(*listed)
-
-
-def _nothing(found: pd.DataFrame) -> list[Problem]:
-    return [Problem(where="argument 'paths'", what="the files hold no row")] * found.empty
 
 
 def _covered(coverage: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
@@ -136,23 +124,11 @@ def _covered(coverage: pd.DataFrame) -> tuple[np.datetime64, np.datetime64]:
     return months.min().astype("datetime64[D]"), (months.max() + 1).astype("datetime64[D]")
 
 
-def _keep(engine: Engine, found: pd.DataFrame) -> None:
-    """Leave only the deliveries that count: in the cells, and in ``kept``."""
-    kept = found["fate"] == "kept"
-    keys = ["file", "force", "month"]
-    engine.run(
-        "CREATE OR REPLACE TABLE kept AS SELECT file::USMALLINT AS file, force, month FROM rows",
-        rows=found.loc[kept, keys],
-    )
-    if not kept.all():
-        engine.delete("cells", _NOT_KEPT)
-
-
-def _wanted(engine: Engine, crime_types: Iterable[str] | None) -> tuple[str, ...] | None:
+def _wanted(cells: Cells, crime_types: Iterable[str] | None) -> tuple[str, ...] | None:
     if crime_types is None:
         return None
     asked = [crime_types] if isinstance(crime_types, str) else list(crime_types)
-    there = engine.ask("SELECT DISTINCT crime_type AS t FROM all_cells ORDER BY t")["t"].tolist()
+    there = sorted(set(cells.labels["crime_type"][cells.by_label() > 0]))
     absent = [name for name in asked if name not in there]
     if absent or not asked:
         raise InputError(
@@ -209,29 +185,29 @@ def refuse_changed(sources: Sequence[Source]) -> None:
         )
 
 
-def _points(engine: Engine, sources: list[Source], limits: Limits) -> None:
-    """Counts by snap point, by a second scan the first time they are needed."""
-    if not engine.has("points"):
-        refuse_changed(sources)
-        pass_over(engine, POINTS, sources, limits)
-        engine.delete("points", _NOT_KEPT)
+def _points(sources: list[Source], found: pd.DataFrame, limits: Limits) -> Cells:
+    """Counts by snap point, by a second reading the first time they are needed."""
+    refuse_changed(sources)
+    counted = count_files(sources, limits, by_point=True)
+    keys = ["file", "force", "month"]
+    kept = pd.MultiIndex.from_frame(found.loc[found["fate"] == "kept", keys])
+    return counted.cells.keep(pd.MultiIndex.from_frame(counted.found[keys]).isin(kept))
 
 
 def _rows(
-    engine: Engine, sources: list[Source], limits: Limits, wanted: tuple[str, ...] | None
+    sources: list[Source], found: pd.DataFrame, limits: Limits, wanted: tuple[str, ...] | None
 ) -> pd.DataFrame:
     refuse_changed(sources)
-    pass_over(engine, ROWS, sources, limits)
     only = "true"
     if wanted is not None:
         only = f"crime_type IN ({', '.join(literal(name) for name in wanted)})"
-    try:
+    kept = found.loc[found["fate"] == "kept", ["file", "force", "month"]]
+    with rows_of({"rows": sources}, limits) as engine:
         frame = engine.ask(
             f"""SELECT month, force, crime_type, code AS lsoa_code, longitude, latitude, crime_id,
             location, last_outcome, file FROM all_rows JOIN kept USING (file, force, month)
-            WHERE {only} ORDER BY ALL"""
+            WHERE {only} ORDER BY ALL""",
+            kept=kept,
         )
-    finally:
-        engine.drop("rows")
     frame["file"] = frame["file"].map(lambda number: sources[number].name).astype("category")
     return frame

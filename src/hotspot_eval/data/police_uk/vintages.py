@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine, Limits, plain_name
+from hotspot_eval.data.engine import Limits
 from hotspot_eval.data.paths import PathLike
-from hotspot_eval.data.police_uk.scan import ROWS, Shape, pass_over
+from hotspot_eval.data.police_uk.count import count_files
+from hotspot_eval.data.police_uk.scan import rows_of
 from hotspot_eval.data.police_uk.sources import find_sources
-from hotspot_eval.errors import InputError
 
 __all__ = ["VintageDiff", "diff_vintages"]
 
@@ -89,19 +89,12 @@ def diff_vintages(
     """
     bounds = limits or Limits()
     sides = {"old": find_sources(old, bounds)[0], "new": find_sources(new, bounds)[0]}
-    plain = sorted({s.path for side in sides.values() for s in side if s.kind == "csv"})
-    problems = list(plain_name(plain))
-    if problems:
-        raise InputError(*problems)
-    engine = Engine(plain, limits=bounds)
-    for side, sources in sides.items():
-        pass_over(
-            engine, Shape(table=side, columns=ROWS.columns, select=ROWS.select), sources, bounds
-        )
-    ids = engine.ask(_ids_query())
-    rows = engine.ask(_ANONYMOUS)
-    months = _months(engine.ask(_MONTHS), ids, rows)
-    engine.close()
+    for sources in sides.values():
+        count_files(sources, bounds)
+    with rows_of(sides, bounds) as engine:
+        ids = engine.ask(_ids_query())
+        rows = engine.ask(_ANONYMOUS)
+        months = _months(engine.ask(_MONTHS), ids, rows)
     return VintageDiff(months=months, ids=ids, rows=rows)
 
 

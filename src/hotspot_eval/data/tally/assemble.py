@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hotspot_eval.data.geography import LsoaComponents
 from hotspot_eval.data.outcomes import OutcomeTypes, outcome_rules
-from hotspot_eval.data.tally.places import Units, Where, count_cells, settle_where, study_units
+from hotspot_eval.data.tally.gather import FATES, Gathered, gather
+from hotspot_eval.data.tally.places import Units, Where, place_cells, settle_where, study_units
 from hotspot_eval.data.tally.recorded import Partial, Recorded
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.ledger import Ledger, LedgerNote
@@ -50,13 +51,16 @@ def tally(
     periods = _periods(incidents, frequency, start, end)
     units = study_units(incidents, areas)
     where = settle_where(incidents, units, where)
-    count_cells(incidents, units, where, _days(incidents, periods))
-    recorded = _recorded(incidents, kinds, absent_types)
-    counts, ledger = _arrays(incidents, units, periods, _kind_table(kinds, bits), where)
+    forces = sorted(set(incidents.coverage["force"]))
+    types = sorted(set(incidents.cells.labels["crime_type"].dropna()))
+    gathered = _gather(incidents, units, where, periods, forces, types, _wanted(kinds, bits))
+    recorded = _recorded(gathered.types, forces, types, kinds, absent_types)
+    ledger = _ledger(gathered, where)
     if isinstance(areas, LsoaComponents):
         ledger = _tell_vintages(incidents, areas) + ledger
-    shares = _shares(incidents, len(units.ids), list(recorded.index))
-    delivered = _delivered(incidents, shares, list(recorded.index), periods, partial)
+    shares = _shares(gathered.forces)
+    delivered = _delivered(incidents, shares, forces, periods, partial)
+    counts = gathered.counts
     observed = delivered[:, :, None] & recorded.to_numpy()[shares.argmax(axis=1)][:, None, :]
     uncovered = int(counts[~observed].sum())
     counts[~observed] = 0
@@ -100,13 +104,48 @@ def _bits(name: str, rule: OutcomeTypes, flags: tuple[str, ...]) -> int:
     return sum((1 if told else 2) << 2 * flags.index(flag) for flag, told in rule.flags.items())
 
 
-def _kind_table(kinds: Mapping[str, Sequence[str]], bits: Mapping[str, int]) -> pd.DataFrame:
-    rows = [
-        (crime_type, k, bits[name])
-        for k, (name, types) in enumerate(kinds.items())
-        for crime_type in dict.fromkeys(types)
-    ]
-    return pd.DataFrame(rows, columns=["crime_type", "k", "need"])
+Wanted = Callable[[pd.DataFrame], NDArray[np.bool_]]
+
+
+def _wanted(kinds: Mapping[str, Sequence[str]], bits: Mapping[str, int]) -> Wanted:
+    """Which outcomes each label adds to, shape (L, K)."""
+
+    def wanted(labels: pd.DataFrame) -> NDArray[np.bool_]:
+        columns = []
+        for name, types in kinds.items():
+            told = labels["crime_type"].isin(list(types)).to_numpy()
+            if bits[name]:
+                need = np.uint64(bits[name])
+                told = told & ((labels["flags"].to_numpy(dtype=np.uint64) & need) == need)
+            columns.append(told)
+        return np.column_stack(columns)
+
+    return wanted
+
+
+def _gather(
+    incidents: Recorded,
+    units: Units,
+    where: Where,
+    periods: Periods,
+    forces: list[str],
+    types: list[str],
+    wanted: Wanted,
+) -> Gathered:
+    placed = place_cells(incidents, units, where)
+    labels = placed.cells.labels
+    read = np.ones(len(labels), dtype=bool)
+    if incidents.crime_types is not None:
+        read = labels["crime_type"].isin(incidents.crime_types).to_numpy()
+    return gather(
+        placed,
+        read=read,
+        wanted=wanted(labels),
+        kind=pd.Index(types).get_indexer(pd.Index(labels["crime_type"])),
+        period=_positions(placed.cells.deliveries["month"], periods),
+        force=pd.Index(forces).get_indexer(pd.Index(placed.cells.deliveries["force"])),
+        shape=(len(units.ids), len(periods)),
+    )
 
 
 def _refuse_types(kinds: Mapping[str, Sequence[str]], incidents: Recorded) -> None:
@@ -145,25 +184,25 @@ def _periods(
     return periods
 
 
-def _days(incidents: Recorded, periods: Periods) -> pd.DataFrame:
-    """Each month (or day) that occurs and the position of its period, −1 outside."""
-    labels = incidents.engine.ask("SELECT DISTINCT month FROM kept ORDER BY month")["month"]
-    days = labels.to_numpy().astype("datetime64[D]")
+def _positions(months: pd.Series, periods: Periods) -> NDArray[np.intp]:
+    """The position of each month's (or day's) period, -1 outside."""
+    days = months.to_numpy().astype("datetime64[D]")
     place = np.searchsorted(periods.starts, days, side="right") - 1
     place[days >= periods.ends[-1]] = -1
-    return pd.DataFrame({"month": labels, "p": place})
+    return place
 
 
 def _recorded(
-    incidents: Recorded, kinds: Mapping[str, Sequence[str]], absent_types: AbsentTypes
+    occurs: NDArray[np.bool_],
+    forces: list[str],
+    types: list[str],
+    kinds: Mapping[str, Sequence[str]],
+    absent_types: AbsentTypes,
 ) -> pd.DataFrame:
     """Whether a force's files hold any crime type of an outcome: forces × outcomes."""
-    found = incidents.engine.ask("SELECT DISTINCT force, crime_type FROM tallied")
-    types = found.groupby("force")["crime_type"].agg(set).to_dict()
-    forces = sorted(set(incidents.coverage["force"]))
     table = pd.DataFrame(
         {
-            name: [bool(types.get(force, set()) & set(wanted)) for force in forces]
+            name: occurs[:, [types.index(t) for t in set(wanted) & set(types)]].any(axis=1)
             for name, wanted in kinds.items()
         },
         index=forces,
@@ -184,32 +223,8 @@ def _recorded(
     return table
 
 
-def _arrays(
-    incidents: Recorded,
-    units: Units,
-    periods: Periods,
-    kinds: pd.DataFrame,
-    where: Where,
-) -> tuple[NDArray[np.int64], Ledger]:
-    found = incidents.engine.ask(
-        """SELECT u, p, k, sum(n)::BIGINT AS n FROM tallied JOIN kinds USING (crime_type)
-        WHERE u IS NOT NULL AND p >= 0 AND (flags & need) = need GROUP BY ALL""",
-        kinds=kinds,
-    )
-    counts = np.zeros((len(units.ids), len(periods), kinds["k"].max() + 1), dtype=np.int64)
-    place = (found["u"].to_numpy(np.intp), found["p"].to_numpy(np.intp))
-    counts[(*place, found["k"].to_numpy(np.intp))] = found["n"].to_numpy(np.int64)
-    # With flags a type alone does not tell whether an outcome wants the record.
-    wanted = "crime_type IN (SELECT crime_type FROM kinds)"
-    if kinds["need"].any():
-        wanted = """EXISTS (FROM kinds WHERE kinds.crime_type = tallied.crime_type
-            AND (tallied.flags & kinds.need) = kinds.need)"""
-    fate = incidents.engine.ask(
-        f"""SELECT CASE WHEN NOT {wanted} THEN 'type' WHEN p < 0 THEN 'time'
-        WHEN u IS NOT NULL THEN 'in' WHEN nowhere THEN 'nowhere' ELSE 'outside' END AS fate,
-        sum(n)::BIGINT AS n FROM tallied GROUP BY 1""",
-        kinds=kinds,
-    ).set_index("fate")["n"]
+def _ledger(gathered: Gathered, where: Where) -> Ledger:
+    fate = dict(zip(FATES, gathered.fates.tolist(), strict=True))
     missing = "no LSOA code" if where == "code" else "no coordinates"
     reasons = {
         "type": "type or flags of no outcome",
@@ -217,24 +232,20 @@ def _arrays(
         "nowhere": f"not located ({missing})",
         "outside": "area outside the study",
     }
-    ledger = Ledger().step(
+    return Ledger().step(
         f"place incidents by {where}",
-        rows_in=int(fate.sum()),
-        rows_out=int(fate.get("in", 0)),
-        left_out=[
-            LedgerNote(reason=reason, rows=int(fate.get(key, 0))) for key, reason in reasons.items()
-        ],
+        rows_in=sum(fate.values()),
+        rows_out=fate["in"],
+        left_out=[LedgerNote(reason=reason, rows=fate[key]) for key, reason in reasons.items()],
     )
-    return counts, ledger
 
 
 def _tell_vintages(incidents: Recorded, units: LsoaComponents) -> Ledger:
     """Records by the LSOA vintage of their code."""
-    rows = incidents.engine.ask(
-        f"SELECT code, sum(n)::BIGINT AS n FROM {incidents.cells} WHERE code IS NOT NULL GROUP BY 1"
-    )
-    told = rows["n"].groupby(units.vintage(rows["code"])).sum()
-    total = int(rows["n"].sum())
+    located = incidents.cells.labels["code"].notna().to_numpy()
+    rows = pd.Series(incidents.cells.by_label()[located])
+    told = rows.groupby(units.vintage(incidents.cells.labels["code"][located])).sum()
+    total = int(rows.sum())
     names = {
         "both": "LSOA code unchanged from 2011 to 2021",
         "2011": "LSOA code of 2011 only",
@@ -251,16 +262,12 @@ def _tell_vintages(incidents: Recorded, units: LsoaComponents) -> Ledger:
     )
 
 
-def _shares(incidents: Recorded, units: int, forces: list[str]) -> NDArray[np.float64]:
+def _shares(records: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of each unit's records by force, shape (N, F); equal where a unit has no record."""
-    found = incidents.engine.ask(
-        "SELECT u, force, sum(n)::BIGINT AS n FROM tallied WHERE u IS NOT NULL GROUP BY ALL"
+    total = records.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = np.where(
+        total > 0, records / np.maximum(total, 1), 1 / records.shape[1]
     )
-    rows = np.zeros((units, len(forces)))
-    place = (found["u"].to_numpy(np.intp), pd.Index(forces).get_indexer(pd.Index(found["force"])))
-    rows[place] = found["n"].to_numpy(np.float64)
-    total = rows.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = np.where(total > 0, rows / np.maximum(total, 1), 1 / len(forces))
     return shares
 
 

@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from hotspot_eval.data.cells import Cells
 from hotspot_eval.data.geography import (
     LsoaComponents,
     areas_of_points,
@@ -19,7 +21,7 @@ from hotspot_eval.data.tally.recorded import Recorded
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.panel import area_ids
 
-__all__ = ["Units", "Where", "count_cells", "settle_where", "study_units"]
+__all__ = ["Placed", "Units", "Where", "place_cells", "settle_where", "study_units"]
 
 Where = Literal["code", "point"]
 
@@ -48,9 +50,8 @@ def study_units(incidents: Recorded, areas: Any) -> Units:
         table = pd.DataFrame({"code": list(names), "id": list(names)})
         whole = _of_table(table, names)
         return Units(ids=whole.ids, codes=whole.codes, shapes=areas.iloc[order])
-    recorded = incidents.engine.ask(
-        f"SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL"
-    )["code"]
+    used = incidents.cells.by_label() > 0
+    recorded = pd.Series(incidents.cells.labels["code"][used].dropna().unique(), dtype=object)
     _refuse_code_switch(incidents, recorded)
     if areas is None:
         codes = recorded.tolist()
@@ -75,17 +76,20 @@ def _refuse_code_switch(incidents: Recorded, codes: pd.Series) -> None:
     new = codes[codes.map(is_new_in_2021)]
     if new.empty:
         return
-    months = incidents.engine.ask(
-        f"""SELECT month, bool_or(code IN (SELECT code FROM new)) AS has
-        FROM {incidents.cells} GROUP BY month ORDER BY month""",
-        new=pd.DataFrame({"code": new}),
-    )
-    if not months["has"].all():
+    cells = incidents.cells
+    is_new = cells.labels["code"].isin(new).to_numpy()
+    has = np.zeros(len(cells.deliveries), dtype=bool)
+    told = np.zeros(len(cells.deliveries), dtype=bool)
+    for delivery, label, _ in cells.chunks():
+        told[delivery] = True
+        has[delivery[is_new[label]]] = True
+    months = pd.Series(has[told]).groupby(cells.deliveries["month"].to_numpy()[told]).any()
+    if not months.all():
         raise InputError(
             Problem(
                 where="argument 'areas'",
                 what="the records change from LSOA 2011 to LSOA 2021 codes; months with new codes",
-                examples=months.loc[months["has"], "month"].tolist(),
+                examples=months.index[months].tolist(),
                 advice="Pass areas=lsoa_components(overlap), which joins the two vintages.",
             )
         )
@@ -106,48 +110,49 @@ def settle_where(incidents: Recorded, units: Units, where: Where | None) -> Wher
         return where
     if units.shapes is None:
         return "code"
-    known = incidents.engine.ask(
-        f"""SELECT coalesce(avg((code IN (SELECT code FROM codes))::INT), 0) AS share
-        FROM (SELECT DISTINCT code FROM {incidents.cells} WHERE code IS NOT NULL)""",
-        codes=units.codes,
+    used = incidents.cells.by_label() > 0
+    codes = pd.Series(incidents.cells.labels["code"][used].dropna().unique(), dtype=object)
+    return (
+        "code" if len(codes) == 0 or codes.isin(units.codes["code"]).mean() >= _KNOWN else "point"
     )
-    return "code" if known["share"].iloc[0] >= _KNOWN else "point"
 
 
-def count_cells(incidents: Recorded, units: Units, where: Where, days: pd.DataFrame) -> None:
-    """Make the table ``tallied``: records by force, type, period and unit (NULL where outside)."""
-    engine = incidents.engine
-    joins, place, nowhere = "LEFT JOIN codes USING (code)", "codes.u", "code IS NULL"
-    flags = "flags" if incidents.flags else "0"
-    cells, extra = incidents.cells, {"codes": units.codes, "days": days}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Cells and, for each of their labels, the unit (-1 outside) and whether it has no place."""
+
+    cells: Cells
+    unit: NDArray[np.intp]
+    nowhere: NDArray[np.bool_]
+
+
+def place_cells(incidents: Recorded, units: Units, where: Where) -> Placed:
+    """Which unit each label lies in."""
+    cells = incidents.cells if units.shapes is None else incidents.points()
+    code = cells.labels["code"]
+    unit = _of_code(code, units.codes)
+    nowhere = code.isna().to_numpy()
     if units.shapes is not None:
-        incidents.place_points()
-        cells = "all_points"
-        extra["spots"] = _spots(incidents, units.shapes)
-        spots = "LEFT JOIN spots USING (longitude, latitude)"
+        spot = _of_point(cells.labels, units.shapes)
+        off = cells.labels["longitude"].isna().to_numpy()
         if where == "point":
-            joins, place, nowhere = spots, "spots.u", "longitude IS NULL"
+            unit, nowhere = spot, off
         else:
-            joins, place = f"{joins} {spots}", "coalesce(codes.u, spots.u)"
-            nowhere = "code IS NULL AND longitude IS NULL"
-    only = "true"
-    if incidents.crime_types is not None:
-        extra["types"] = pd.DataFrame({"crime_type": list(incidents.crime_types)})
-        only = "crime_type IN (SELECT crime_type FROM types)"
-    engine.run(
-        f"""CREATE OR REPLACE TABLE tallied AS
-        SELECT force, crime_type, {flags} AS flags, p, {place} AS u, {nowhere} AS nowhere, n
-        FROM {cells} JOIN days USING (month) {joins} WHERE {only}""",
-        **extra,
-    )
+            unit, nowhere = np.where(unit >= 0, unit, spot), nowhere & off
+    return Placed(cells=cells, unit=unit, nowhere=nowhere)
 
 
-def _spots(incidents: Recorded, shapes: gpd.GeoDataFrame) -> pd.DataFrame:
-    spots = incidents.engine.ask(
-        "SELECT DISTINCT longitude, latitude FROM all_points WHERE longitude IS NOT NULL "
-        "ORDER BY ALL"
-    )
-    spots["u"] = areas_of_points(
-        spots["longitude"].to_numpy(), spots["latitude"].to_numpy(), shapes
-    )
-    return spots[spots["u"] >= 0]
+def _of_code(code: pd.Series, codes: pd.DataFrame) -> NDArray[np.intp]:
+    known = pd.Series(codes["u"].to_numpy(), index=codes["code"].to_numpy(dtype=object))
+    found: NDArray[np.intp] = code.map(known).fillna(-1).to_numpy(dtype=np.intp)
+    return found
+
+
+def _of_point(labels: pd.DataFrame, shapes: gpd.GeoDataFrame) -> NDArray[np.intp]:
+    unit = np.full(len(labels), -1, dtype=np.intp)
+    known = labels["longitude"].notna().to_numpy()
+    points = labels.loc[known, ["longitude", "latitude"]].to_numpy(dtype=np.float64)
+    spots, which = np.unique(points, axis=0, return_inverse=True)
+    if len(spots):
+        unit[known] = areas_of_points(spots[:, 0], spots[:, 1], shapes)[which]
+    return unit

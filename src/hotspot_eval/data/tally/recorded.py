@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.data.engine import Engine
+from hotspot_eval.data.cells import Cells
 from hotspot_eval.ledger import Ledger
 
 __all__ = ["Partial", "Recorded"]
@@ -16,12 +16,10 @@ Partial = Literal["keep", "missing"]
 
 
 class Recorded(Protocol):
-    """Counts by cell in an engine, with their audit; see ``Incidents`` for each field."""
+    """Counts by cell, with their audit; see ``Incidents`` for each field."""
 
     @property
-    def engine(self) -> Engine: ...  # noqa: D102
-    @property
-    def cells(self) -> str: ...  # noqa: D102
+    def cells(self) -> Cells: ...  # noqa: D102
     @property
     def resolution(self) -> Literal["month", "day"]: ...  # noqa: D102
     @property
@@ -40,5 +38,5 @@ class Recorded(Protocol):
     def gaps(self, partial: Partial = "keep") -> pd.DataFrame:
         """Spells that a force did not deliver: force, start, end (first day after)."""
 
-    def place_points(self) -> None:
-        """Make ``all_points`` in the engine."""
+    def points(self) -> Cells:
+        """The same records, told apart by point as well."""
