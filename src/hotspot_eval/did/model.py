@@ -83,6 +83,7 @@ def regress(
     covariates: Float | None = None,
     correction: Correction = "learnt",
     inference: bool = True,
+    by_treatment: bool = False,
 ) -> Regression:
     """Fit ``columns``, shape (P, n, t), beside area and (stratum ×) period effects.
 
@@ -96,8 +97,10 @@ def regress(
         Of areas, each with a coefficient in every period.
     inference : bool
         False leaves out scores, covariance and fitted values.
+    by_treatment : bool
+        The columns are known to be 0 for untreated areas.
     """
-    table, x = collapsed(sample, columns, model, strata, covariates)
+    table, x = collapsed(sample, columns, model, strata, covariates, by_treatment=by_treatment)
     used, separated = table.used.copy(), np.zeros(len(columns), dtype=bool)
     if model == "poisson":
         separated = _separated(table)
@@ -173,11 +176,15 @@ def collapsed(
     model: Model,
     strata: NDArray[np.intp] | None,
     covariates: Float | None,
+    *,
+    by_treatment: bool = False,
 ) -> tuple[Collapsed, Float | None]:
     """Groups of areas, and their covariates: areas of a group have the same ones."""
     base = sample.base if model == "poisson" else None
     if covariates is None:
-        return collapse(sample.y, sample.used, columns, base=base, strata=strata), None
+        moved = sample.treated if by_treatment else None
+        table = collapse(sample.y, sample.used, columns, base=base, strata=strata, moved=moved)
+        return table, None
     labels = np.zeros(len(sample.y), dtype=np.intp) if strata is None else strata
     kind = np.column_stack([labels, covariates])
     alike = np.unique(kind, axis=0, return_inverse=True)[1].ravel()

@@ -88,6 +88,7 @@ class _TwoWay:
             covariates=standardised(self.covariates, sample.areas),
             correction=self.correction,
             inference=inference,
+            by_treatment=True,
         )
 
     def _held(self, sample: Sample, model: Model) -> HeldEffect:
