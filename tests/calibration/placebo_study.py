@@ -19,7 +19,7 @@ from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.inference.replay import Mimic, TopK
 from hotspot_eval.inference.replay.engine import reference_from, study_of, verdict_of
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, NONE
-from hotspot_eval.inference.replay.recipe import features
+from hotspot_eval.inference.replay.recipe import Features, features
 from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
 from hotspot_eval.panel import Panel
 from hotspot_eval.significance import weighted_p_values
@@ -127,19 +127,32 @@ def play(stage: Stage, cell: Cell, rng: np.random.Generator) -> Scenes:
 def pool_of(scenes: Scenes, cluster: int, onset: int, post: int) -> tuple[np.ndarray, int]:
     """Rows of the scenes that ``replay`` would use for a study, and the rung."""
     own = scenes.cluster == cluster
-    before = np.where(own, scenes.onset + post <= onset, scenes.onset <= onset)
-    after = ~own & (scenes.onset >= onset + post + WASHOUT)
+    ended = scenes.onset + post <= onset
+    resumed = scenes.onset >= onset + post + WASHOUT
+    clean = np.where(own, ended, (scenes.onset <= onset) | resumed)
     best, found = np.array([], dtype=np.intp), 1
     for rung, open_, wanted in (
-        (1, before & (scenes.onset >= 24), ENOUGH),
-        (2, before, ENOUGH),
-        (3, before | after, ENOUGH),
-        (4, before | ~own, FEWEST),
+        (1, clean & (scenes.onset >= 24) & (onset >= 24), ENOUGH),
+        (2, clean, ENOUGH),
+        (3, np.where(own, ended, True), FEWEST),
     ):
         rows = np.flatnonzero(open_)
         if len(best) < wanted and len(rows) > len(best):
             best, found = rows, rung
     return best, found if len(best) >= FEWEST else NONE
+
+
+class _Told:
+    """Features of all scenes, none looking back further than a study can; kept for one date."""
+
+    def __init__(self, scenes: Scenes, windows: Windows) -> None:
+        self.scenes, self.windows = scenes, windows
+        self.onset, self.told = -1, None
+
+    def by(self, onset: int) -> Features:
+        if onset != self.onset:
+            self.onset, self.told = onset, features(self.scenes, self.windows, history=onset)
+        return self.told
 
 
 def study_cell(
@@ -151,7 +164,7 @@ def study_cell(
     """
     stage = stage_of(panel)
     scenes = play(stage, cell, rng)
-    told = features(scenes, cell.windows())
+    told = _Told(scenes, cell.windows())
     rows = []
     mimic = Mimic() if cell.mimicked else None
     for row in range(0, len(scenes), every):
@@ -159,8 +172,8 @@ def study_cell(
         played = scenes if mimic is None else _mimicked(stage, cell, scenes, row, mimic, rng)
         cast, rung = pool_of(played, cluster, onset, cell.post)
         pool = played.take(cast)
-        if mimic is None and rung < 3:
-            known = told.take(cast)
+        if mimic is None:
+            known = told.by(onset).take(cast)
         else:
             known = features(pool, cell.windows(), history=onset)
         base = {
@@ -177,7 +190,7 @@ def study_cell(
         observed = _post_events(scenes, row, cell.post)
         fewer = rng.binomial(int(observed), REDUCTION)
         shift = float(np.log((fewer + 0.5) / (observed + 0.5)))
-        rows.append(base | _judged(reference, told, row, cluster, shift, known, pool))
+        rows.append(base | _judged(reference, told.by(onset), row, cluster, shift, known, pool))
     return pd.DataFrame(rows)
 
 

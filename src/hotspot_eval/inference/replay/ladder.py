@@ -22,7 +22,6 @@ FEWEST = 39
 RUNGS = (
     "same rule, two years of history",
     "same rule, shorter history",
-    "same rule, other clusters also after the operation",
     "same rule, other clusters at any date",
     "same rule, other forces too",
     "mimic among areas never treated (weaker)",
@@ -103,21 +102,20 @@ class Troupe:
             return self.rule
         return self.rule.like(self.stage.panel, _design_of(self.stage, site))
 
-    def play(self, site: Site, history: int) -> Scenes:
-        """Scenes of the rule up to the site's start; own cluster: ended before it."""
-        played = self._play(self.stage, site, history, last=site.onset)
-        return _admissible(played, self.stage, site)
+    def play(self, site: Site, history: int, *, during: bool = False) -> Scenes:
+        """Scenes of the rule that may stand in for the site.
 
-    def play_later(self, site: Site, history: int, resume: int) -> Scenes:
-        """The same and, in other clusters, scenes that start at ``resume`` or later."""
-        played = self._play(self.stage, site, history, last=self.stage.counts.shape[1])
-        return _admissible(played, self.stage, site, resume=resume)
+        Own cluster: ended before the site's start. Other clusters: up to that start, and from the
+        end of the operation and its washout on; ``during`` admits those between.
+        """
+        played = self._play(self.stage, site, history)
+        return _admissible(played, self.stage, site, during=during)
 
     def play_elsewhere(self, site: Site, history: int) -> list[Scenes]:
         """Scenes of other forces, at any date; clusters and starts in the study's terms."""
         told, place = [], len(self.stage.labels)
         for number, stage in enumerate(self.stage.others, start=1):
-            played = self._play(stage, site, history, last=stage.counts.shape[1])
+            played = self._play(stage, site, history)
             told.append(
                 replace(
                     played,
@@ -128,9 +126,9 @@ class Troupe:
             place += len(stage.labels)
         return told
 
-    def _play(self, stage: Stage, site: Site, history: int, *, last: int) -> Scenes:
+    def _play(self, stage: Stage, site: Site, history: int) -> Scenes:
         own = site if isinstance(self.rule, Mimic) else None
-        key = (id(stage), site.windows, history, last, id(own))
+        key = (id(stage), site.windows, history, id(own))
         if key not in self._played:
             self._played[key] = act(
                 stage,
@@ -139,7 +137,7 @@ class Troupe:
                 rng=self.rng,
                 reach=reach_of(self.rule, site),
                 history=history,
-                last=last,
+                last=stage.counts.shape[1],
             )
         return self._played[key]
 
@@ -179,9 +177,9 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calenda
     ``calendar`` is how many windows without overlap the first rung must span: sites that are
     joined need more than one date to tell what they share.
 
-    Rungs of the same rule in the same force are climbed down while scenes are few; scenes that
-    start during the operation, another force or a mimic are asked only where there would be no
-    test without them. A site whose own past is shorter than the rule reads has no pool.
+    Scenes that start during the operation, another force or a mimic are asked only where there
+    would be no test without them. A site whose own past is shorter than the rule reads has no
+    pool.
     """
     stage, rule = troupe.stage, troupe.rule_of(site)
     long = 2 * site.windows.year
@@ -190,20 +188,16 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calenda
         site.windows.gap + site.windows.pre,
         site.windows.year + site.windows.quarter,
     )
-    ended = site.onset + site.windows.post + stage.washout
-    rungs: tuple[tuple[int, int, Callable[[], Scenes]], ...] = (
-        (ENOUGH, long, lambda: troupe.play(site, long)),
-        (ENOUGH, min(short, long), lambda: troupe.play(site, min(short, long))),
-        (ENOUGH, min(short, long), lambda: troupe.play_later(site, min(short, long), ended)),
-        (FEWEST, min(short, long), lambda: troupe.play_later(site, min(short, long), 0)),
-    )
+    if site.onset < reach_of(troupe.rule, site):
+        return replace(_pool(stage, site, troupe.play(site, long), 1, long, rule), rung=NONE)
     pools: list[Pool] = []
-    for rung, (wanted, history, play) in enumerate(rungs, start=1):
-        narrow = rung == 2 and _calendar(pools[0], site) < calendar
-        if most(pools) < wanted or narrow:
-            pools.append(_pool(stage, site, play(), rung, history, rule))
-        if site.onset < reach_of(troupe.rule, site):
-            return replace(pools[0], rung=NONE)
+    if site.onset >= long:
+        pools.append(_pool(stage, site, troupe.play(site, long), 1, long, rule))
+    if most(pools) < ENOUGH:
+        pools.append(_pool(stage, site, troupe.play(site, short), 2, short, rule))
+    if most(pools) < FEWEST:
+        scenes = troupe.play(site, short, during=True)
+        pools.append(_pool(stage, site, scenes, 3, short, rule))
     if most(pools) < FEWEST and stage.others:
         pools.append(_with_others(troupe, site, best(pools), rule))
     if most(pools) < FEWEST and site.onset >= short:
@@ -233,7 +227,7 @@ def _with_others(troupe: Troupe, site: Site, own: Pool, rule: Rule) -> Pool:
         for why, number in theirs.left_out.items():
             left[why] = left.get(why, 0) + number
         scenes = scenes.join(theirs, left)
-    return _pool(troupe.stage, site, scenes, 5, own.history, rule)
+    return _pool(troupe.stage, site, scenes, 4, own.history, rule)
 
 
 def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np.intp]) -> Pool:
@@ -241,7 +235,7 @@ def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np
     allowed[treated] = False
     mimic = troupe.mimic_among(site, allowed)
     scenes = troupe.play_among(site, history, mimic, allowed)
-    return _pool(troupe.stage, site, scenes, 6, history, mimic)
+    return _pool(troupe.stage, site, scenes, 5, history, mimic)
 
 
 def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rule: Rule) -> Pool:
@@ -262,21 +256,21 @@ def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rul
     )
 
 
-def _admissible(scenes: Scenes, stage: Stage, site: Site, resume: int | None = None) -> Scenes:
-    """Own cluster: ended before the site's start; others: up to it, or from ``resume`` on."""
+def _admissible(scenes: Scenes, stage: Stage, site: Site, *, during: bool) -> Scenes:
     own = scenes.cluster == stage.labels.index(site.cluster)
     late = own & (scenes.onset + site.windows.post > site.onset)
-    during = ~own & (scenes.onset > site.onset)
-    if resume is not None:
-        during &= scenes.onset < resume
+    resume = site.onset + site.windows.post + stage.washout
+    between = ~own & (scenes.onset > site.onset) & (scenes.onset < resume)
+    if during:
+        between[:] = False
     left = dict(scenes.left_out)
     for gone, why in (
         (late, "own cluster, not ended before the start"),
-        (during, "other cluster, during the operation"),
+        (between, "other cluster, during the operation"),
     ):
         if gone.any():
             left[why] = int(gone.sum())
-    kept = scenes.take(np.flatnonzero(~late & ~during)) if (late | during).any() else scenes
+    kept = scenes.take(np.flatnonzero(~late & ~between)) if (late | between).any() else scenes
     return replace(kept, left_out=left)
 
 
