@@ -10,7 +10,7 @@ import pytest
 from tests.did_worlds import area, month, panel_of, staggered
 
 from hotspot_eval.design import Design
-from hotspot_eval.did import LinearDid, PoissonDid, event_study, linear_did, poisson_did
+from hotspot_eval.did import Imputation, LinearDid, PoissonDid, event_study, linear_did, poisson_did
 from hotspot_eval.errors import InputError
 
 BOTH = pytest.mark.parametrize("estimator", [poisson_did, linear_did])
@@ -36,10 +36,33 @@ def test_one_treated_area_borrows_the_noise_of_controls_and_says_so(estimator):
 
 
 @BOTH
-def test_with_too_few_controls_the_error_is_cluster_robust(estimator):
-    effect = estimator(panel_of(world(n=9)), staggered({0: 4, 1: 4})).effect
-    assert "CR2" in effect.inference
-    assert effect.std_error > 0 and "only 2 treated clusters" in effect.notes[0]
+def test_few_controls_leave_few_degrees_of_freedom(estimator):
+    many, few = (estimator(panel_of(world(n=n)), staggered({0: 4, 1: 4})).effect for n in (60, 4))
+    assert "learnt from controls" in few.inference
+    assert few.df <= 1.0 + 1e-9 and many.df > 20.0
+    assert (few.ci_high - few.ci_low) / few.std_error == pytest.approx(25.4, abs=0.1)
+
+
+@pytest.mark.parametrize("estimator", [poisson_did, linear_did, Imputation()])
+def test_one_control_is_fitted_exactly_and_teaches_nothing(estimator):
+    effect = estimator(panel_of(world(n=4)), staggered({0: 4, 1: 4, 2: 4})).effect
+    assert math.isfinite(effect.estimate)
+    assert math.isnan(effect.std_error) and math.isnan(effect.ci_low)
+    assert "one control: period effects fit it exactly" in effect.notes[0]
+
+
+def test_shocks_that_no_two_clusters_can_tell_are_said_to_be_left_out():
+    cluster = np.arange(60) // 20
+    design = staggered(dict.fromkeys(range(5), 4))
+    told = poisson_did(panel_of(world(n=60), cluster=cluster), design).effect
+    assert not told.notes
+    lonely = Design(
+        treated=[area(i) for i in range(5)],
+        start=month(4),
+        controls=[area(i) for i in range(5, 40, 20)],
+    )
+    silent = poisson_did(panel_of(world(n=60), cluster=cluster), lonely).effect
+    assert "fewer than two clusters hold two controls" in silent.notes[0]
 
 
 def test_shared_shocks_widen_the_error_of_areas_in_one_borough():

@@ -14,6 +14,7 @@ from hotspot_eval.did.sample import Sample, treated_cells
 from hotspot_eval.results import Effect, Effects, Fit, Scale
 
 __all__ = [
+    "ONE_CONTROL",
     "SCALE",
     "Told",
     "effect_of",
@@ -22,6 +23,7 @@ __all__ = [
     "impossible",
     "inference_name",
     "no_effect",
+    "one_control_fits",
     "sample_counts",
 ]
 
@@ -115,6 +117,10 @@ def effect_of(
     elif regression.learnt is not None:
         if n_treated < 2:
             notes = (*notes, LIKE_CONTROLS)
+        notes = (*notes, *regression.learnt.notes)
+    elif one_control_fits(sample, cluster, regression.sandwich.influence):
+        std_error = df = float("nan")
+        notes = (*notes, ONE_CONTROL)
     elif n_treated < 2 or not df > 0:
         std_error = df = float("nan")
         notes = (*notes, ONE_TREATED)
@@ -130,10 +136,24 @@ def effect_of(
     )
 
 
+def one_control_fits(sample: Sample, cluster: NDArray[np.intp] | None, influence: Float) -> bool:
+    """Whether period effects fit the only control (or the only cluster of controls) exactly."""
+    untreated = ~sample.treated
+    labels = np.arange(len(untreated)) if cluster is None else cluster
+    if not untreated.any() or len(np.unique(labels[untreated])) > 1:
+        return False
+    left = np.abs(influence[untreated].sum(axis=0)).max(initial=0.0)
+    return bool(left <= 1e-8 * np.abs(influence).max(initial=0.0))
+
+
 NO_NOISE = "nothing varies around the fit, so its noise cannot be told: no standard error"
 LIKE_CONTROLS = (
     "one treated area: its noise is taken to be that of controls of like level, and a cluster-"
     "robust standard error cannot be computed from it; see randomisation or replay"
+)
+ONE_CONTROL = (
+    "one control: period effects fit it exactly, so that nothing tells how far it strays by chance "
+    "and no error can be learnt"
 )
 ONE_TREATED = (
     "one treated cluster: a cluster-robust standard error cannot be computed from it; use "

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import SCALE, Told, impossible, no_effect, sample_counts
+from hotspot_eval.did.assemble import (
+    ONE_CONTROL,
+    SCALE,
+    Told,
+    impossible,
+    no_effect,
+    one_control_fits,
+    sample_counts,
+)
 from hotspot_eval.did.batch import four_cells
 from hotspot_eval.did.counterfactual import Counterfactual, impute
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
@@ -40,8 +48,8 @@ class Imputation:
         What cluster-robust errors are clustered by.
     errors : {"learnt", "cluster_robust"}
         ``learnt``: what treated areas do by chance is learnt from controls, as in
-        :class:`~hotspot_eval.did.PoissonDid`; cluster-robust where there are fewer than 10 controls
-        or ``cluster="cluster"``.
+        :class:`~hotspot_eval.did.PoissonDid`; cluster-robust where there are fewer than two
+        controls or ``cluster="cluster"``.
     ci_level : float
     period_effects, covariates
         As in :class:`~hotspot_eval.did.PoissonDid`. Treated cells to which untreated areas of their
@@ -138,9 +146,10 @@ class Imputation:
 
     def _fit(self, sample: Sample, made: Counterfactual, told: Told) -> Fit:
         cluster = clusters(sample, self.cluster)
+        strata = sample.cluster if self.period_effects == "cluster" else None
         identity = np.eye(len(made.estimate))
         learnt = None
-        if self.errors == "learnt" and cluster is None and enough_controls(sample):
+        if self.errors == "learnt" and cluster is None and enough_controls(sample, strata):
             learnt = learn(
                 sample,
                 group=made.group,
@@ -151,6 +160,9 @@ class Imputation:
                 residual=Residuals.of((sample.y - made.fitted)[~sample.treated]),
                 level=made.level,
                 scale=made.scale,
+                strata=strata,
+                covariates=standardised(self.covariates, sample.areas),
+                metric=np.diag(identity[0]),
             )
             together = "" if learnt.shared is None else ", and shocks shared within clusters,"
             told = replace(
@@ -208,13 +220,18 @@ class Imputation:
                 (np.arange(len(sample.areas)) if cluster is None else cluster)[sample.treated]
             )
         )
-        if learnt is None and treated < 2:
+        if learnt is None and one_control_fits(sample, cluster, made.scores):
+            error = df = float("nan")
+            notes = (ONE_CONTROL,)
+        elif learnt is None and treated < 2:
             error = df = float("nan")
             notes = ("one treated cluster: no cluster-robust standard error",)
         elif learnt is None and treated < 10:
             notes = (f"only {treated} treated clusters: the standard error is too small",)
         elif treated < 2:
             notes = ("one treated area: its noise is taken to be that of controls of like level",)
+        if learnt is not None:
+            notes = (*notes, *learnt.notes)
         return told.effect(
             float(made.estimate[p]), error, df=df, treated_cells=cells, notes=notes, **counts
         )

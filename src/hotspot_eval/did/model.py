@@ -118,7 +118,7 @@ def regress(
     if model == "poisson":
         plain = bool(used.all())
         scale = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
-    by_controls = correction == "learnt" and cluster is None and enough_controls(sample)
+    by_controls = correction == "learnt" and cluster is None and enough_controls(sample, strata)
     spread = spread_rows(
         sample.y,
         group=table.group,
@@ -159,6 +159,8 @@ def regress(
             ),
             level=spread.fitted if model == "poisson" else None,
             scale=scale,
+            strata=strata,
+            covariates=covariates,
         )
     return Regression(
         beta=beta,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import (
+    Noise,
     Residuals,
+    SharedShocks,
+    added_covariance,
     floored,
-    learnt_variance,
-    shared_covariance,
-    shock_kernel,
+    learnt_noise,
+    shared_shocks,
 )
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Learnt", "enough_controls", "learn"]
 
 Float = NDArray[np.float64]
-_ENOUGH = 10
+Bool = NDArray[np.bool_]
+NOT_SHARED = (
+    "shocks that treated areas of a cluster have in common are left out of the error: fewer than "
+    "two clusters hold two controls to learn them from"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,18 +35,25 @@ class Learnt:
     Parameters
     ----------
     own : ndarray, shape (K, K)
-        From noise of single areas, learnt from ``n_own`` of them.
-    shared : ndarray, shape (K, K), or None
-        From shocks that areas of one cluster have in common, learnt from ``n_shared`` clusters.
-    gathered : ndarray, shape (K,), optional
-        How far treated areas lie in the same clusters, 0 to 1.
+        From noise of single areas.
+    own_df : float
+        Degrees of freedom of ``own``.
+    shared : ndarray, shape (K, K), optional
+        From shocks that areas of one cluster have in common.
+    whole : ndarray, shape (K, K), optional
+        What ``shared`` is learnt from, own noise included.
+    n_clusters : float
+        Clusters of equal weight that ``shared`` is learnt from.
+    notes : tuple of str
+        What the error leaves out.
     """
 
     own: Float
-    n_own: int
-    shared: Float | None
-    n_shared: int
-    gathered: Float | None = None
+    own_df: float
+    shared: Float | None = None
+    whole: Float | None = None
+    n_clusters: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def covariance(self) -> Float:
         """Sum of the two parts."""
@@ -51,22 +64,24 @@ class Learnt:
 
         Notes
         -----
-        Satterthwaite: the own part has areas − 2; the shared part is learnt from whole clusters,
-        own noise included, so its squared error is (gathered·V)²·2/(clusters − 1) with V the
-        whole variance.
+        Satterthwaite, 2V²/Var V: the own part has Var 2·own²/df; the shared part is learnt from
+        whole clusters, own noise included, so that its Var is 2·whole²/(clusters − 1).
         """
         own = float(contrast @ self.own @ contrast)
         total = float(contrast @ self.covariance() @ contrast)
-        spread = own**2 / (self.n_own - 2)
-        if self.gathered is not None:
-            gathered = float(self.gathered[np.flatnonzero(contrast)].max(initial=0.0))
-            spread += (gathered * total) ** 2 / max(self.n_shared - 1, 1)
+        spread = own**2 / self.own_df if self.own_df > 0 else float("nan")
+        if self.whole is not None:
+            whole = float(contrast @ self.whole @ contrast)
+            spread += whole**2 / max(self.n_clusters - 1.0, 1.0)
         return total**2 / spread if spread > 0 else float("nan")
 
 
-def enough_controls(sample: Sample) -> bool:
-    """Whether there are controls enough to learn from."""
-    return int((~sample.treated).sum()) >= _ENOUGH
+def enough_controls(sample: Sample, strata: NDArray[np.intp] | None = None) -> bool:
+    """Whether two controls share period effects, so that one can be told by the other."""
+    untreated = ~sample.treated
+    if strata is None:
+        return int(untreated.sum()) > 1
+    return int(np.bincount(strata[untreated]).max(initial=0)) > 1
 
 
 def learn(
@@ -80,8 +95,11 @@ def learn(
     residual: Residuals,
     level: Float | None,
     scale: Float,
+    strata: NDArray[np.intp] | None = None,
+    covariates: Float | None = None,
+    metric: Float | None = None,
 ) -> Learnt:
-    """Own noise and shared shocks behind P coefficients.
+    """Own noise and shared shocks behind P coefficients; needs :func:`enough_controls`.
 
     Parameters
     ----------
@@ -98,6 +116,12 @@ def learn(
         What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
         Level of each area.
+    strata : ndarray of int, shape (n,), optional
+        Clusters with period effects of their own, which absorb what their areas have in common.
+    covariates : ndarray, shape (n, K), optional
+        With a coefficient in every period.
+    metric : ndarray, shape (P, P), optional
+        What the size of a placebo score is measured by; ``bread`` by default.
 
     Notes
     -----
@@ -108,43 +132,95 @@ def learn(
     untreated = ~sample.treated
     count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
-    number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)
+    number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)[groups]
+    metric = bread if metric is None else metric
     ratio = _ratio(shape, group[untreated])[groups]
     pulls = tilde[:, groups]
-    level_one, curve_one = learnt_variance(
-        residual.along(pulls * np.sqrt(ratio)), scale[untreated], number[groups], bread
-    )
-    level_two, curve_two = level_one, curve_one
+    calm = scale[untreated]
+    loadings = _loadings(untreated, strata, covariates)
+    shocks = learnt_noise(residual.along(pulls * ratio), calm, number, metric, loadings)
+    counting = shocks
     if (ratio != 1.0).any():
-        level_two, curve_two = learnt_variance(
-            residual.along(pulls * ratio), scale[untreated], number[groups], bread
-        )
-    m = int(untreated.sum())
-    meat = scores[untreated].T @ scores[untreated] * m / (m - 1)
+        root = np.sqrt(ratio)
+        counting = learnt_noise(residual.along(pulls * root), calm, number, metric, loadings)
     of_group = np.searchsorted(groups, group[sample.treated])
     a = scale[sample.treated]
-    counted = np.bincount(of_group, curve_one[0] * a, len(groups))
-    shaken = np.bincount(of_group, curve_two[1] * a**2, len(groups))
-    treated = np.einsum("g,gpq->pq", counted, level_one)
-    treated += np.einsum("g,gpq->pq", shaken, level_two)
+    counted = np.bincount(of_group, counting.curve[0] * a, len(groups))
+    shaken = np.bincount(of_group, shocks.curve[1] * a**2, len(groups))
+    treated = np.einsum("g,gpq->pq", counted, counting.blocks)
+    treated += np.einsum("g,gpq->pq", shaken, shocks.blocks)
+    meat = scores[untreated].T @ scores[untreated] / shocks.kept(calm)
     own = bread @ (meat + treated) @ bread
-    if sample.cluster is None:
-        return Learnt(own=own, n_own=m, shared=None, n_shared=0)
+    alone = Learnt(own=own, own_df=shocks.df(a))
+    if sample.cluster is None or strata is not None:
+        return alone
     apart, absent = residual.dense()
-    reach = np.where(absent, 0.0, 1.0 if level is None else level[untreated])
-    kernel, n_shared = shock_kernel(apart, reach, sample.cluster[untreated])
-    cells = np.zeros((int(sample.cluster.max()) + 1, count))
-    np.add.at(cells, (sample.cluster, group), scale)
-    added, gathered = shared_covariance(
-        kernel,
-        np.einsum("pgt,gt->gtp", tilde, shape),
-        cells=cells,
-        squares=np.bincount(group, scale**2, count).astype(np.float64),
-        bread=bread,
+    found = shared_shocks(
+        apart,
+        np.where(absent, 0.0, 1.0 if level is None else level[untreated]),
+        sample.cluster[untreated],
+        level=calm,
+        own=shocks.of(calm),
+        scores=_flat(shocks, number, metric),
     )
-    return Learnt(
-        own=own, n_own=m, shared=floored(own, added), n_shared=n_shared, gathered=gathered
+    if found is None:
+        return replace(alone, notes=(NOT_SHARED,)) if _gathered(sample) else alone
+    return _with_shared(alone, found, sample.cluster, group, tilde, shape, bread, scale)
+
+
+def _with_shared(
+    alone: Learnt,
+    found: SharedShocks,
+    cluster: NDArray[np.intp],
+    group: NDArray[np.intp],
+    tilde: Float,
+    shape: Float,
+    bread: Float,
+    scale: Float,
+) -> Learnt:
+    count = tilde.shape[1]
+    cells = np.zeros((int(cluster.max()) + 1, count))
+    np.add.at(cells, (cluster, group), scale)
+    pull = np.einsum("pgt,gt->gtp", tilde, shape)
+    squares = np.bincount(group, scale**2, count).astype(np.float64)
+    added, whole = (
+        added_covariance(kernel, pull, cells=cells, squares=squares, bread=bread)
+        for kernel in (found.kernel, found.whole)
     )
+    error = whole * np.sqrt(2.0 / max(found.n_clusters - 1.0, 1.0))
+    return replace(
+        alone,
+        shared=floored(alone.own, added, error),
+        whole=whole,
+        n_clusters=found.n_clusters,
+    )
+
+
+def _gathered(sample: Sample) -> bool:
+    """Whether two treated areas lie in one cluster."""
+    return sample.cluster is not None and bool(
+        np.bincount(sample.cluster[sample.treated]).max(initial=0) > 1
+    )
+
+
+def _loadings(untreated: Bool, strata: NDArray[np.intp] | None, covariates: Float | None) -> Float:
+    """What period effects act through, for each untreated area."""
+    parts = [np.ones((int(untreated.sum()), 1))]
+    if strata is not None:
+        labels = strata[untreated]
+        parts = [(labels[:, None] == np.unique(labels)).astype(np.float64)]
+    if covariates is not None:
+        parts.append(covariates[untreated])
+    return np.hstack(parts)
+
+
+def _flat(noise: Noise, number: Float, metric: Float) -> Float:
+    """Placebo scores (m, G·P) whose squares sum to their sizes."""
+    values, vectors = np.linalg.eigh(metric)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    turned = np.sqrt(number)[:, None, None] * (noise.placebo @ root)
+    flat: Float = turned.transpose(1, 0, 2).reshape(turned.shape[1], -1)
+    return flat
 
 
 def _ratio(shape: Float, untreated: NDArray[np.intp]) -> Float:

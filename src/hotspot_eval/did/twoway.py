@@ -142,7 +142,7 @@ class PoissonDid(_TwoWay):
         ``learnt``, the default: what treated areas do by chance is learnt from controls of like
         level, and where the panel has clusters also the shocks that areas of a cluster share. It
         holds with few treated areas, where errors estimated from the treated themselves do not.
-        With fewer than 10 controls, or ``cluster="cluster"``, CR2. ``CR2``: cluster-robust with
+        With fewer than two controls, or ``cluster="cluster"``, CR2. ``CR2``: cluster-robust with
         Bell–McCaffrey degrees of freedom, for treated areas that are noisier than controls.
         ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as in fixest and pyfixest
         (K: coefficients plus period effects; area effects are nested in the clusters).

@@ -28,8 +28,10 @@ class Fit:
     coefficients : ndarray, shape (P,)
     covariance : ndarray, shape (P, P)
     influence : ndarray, shape (n, P)
-        Influence value of each area on each coefficient: ``covariance`` follows from their cross
-        products, summed within clusters.
+        Influence value of each area on each coefficient. Their cross products, summed within
+        clusters, are the cluster-robust covariance (CR2, CR1 or plain, as the estimator says):
+        ``covariance`` itself where its error is cluster-robust, but *not* where it is learnt from
+        controls, the default of the two-way, event-study and imputation estimators.
     areas : tuple of str, length n
         Areas used, in the order of ``influence``.
     periods : tuple of str, length t

@@ -2,64 +2,136 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-__all__ = ["learnt_variance"]
+__all__ = ["Noise", "learnt_noise"]
 
 Float = NDArray[np.float64]
+_ROUNDS = 4
+_ALL_OF_IT = 1.0 - 1e-9
 
 
-def learnt_variance(
-    placebo: Float, level: Float, weight: Float, bread: Float
-) -> tuple[Float, Float]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Noise:
+    """Variance of the score of one area, by its level A: blocks·(curve[0]·A + curve[1]·A²).
+
+    Parameters
+    ----------
+    placebo : ndarray, shape (G, m, P)
+        Placebo scores of m untreated areas in the place of each treated group.
+    blocks : ndarray, shape (G, P, P)
+    curve : ndarray, shape (2,)
+    moments : ndarray, shape (m, 2)
+        What A and A² of each area come to once period effects are estimated; 0 for areas that
+        these fit exactly.
+    rank : float
+        Squares that are free.
+    """
+
+    placebo: Float
+    blocks: Float
+    curve: Float
+    moments: Float
+    rank: float
+
+    def of(self, level: Float) -> Float:
+        """Expected square at each level, in the metric of the estimate."""
+        expected: Float = self.curve[0] * level + self.curve[1] * level**2
+        return expected
+
+    def kept(self, level: Float) -> float:
+        """Share of the areas' expected squares that is left in their placebo scores."""
+        return float((self.moments @ self.curve).sum() / self.of(level).sum())
+
+    def df(self, level: Float) -> float:
+        """Degrees of freedom of the variance summed over areas of these levels.
+
+        Notes
+        -----
+        With Var z² = 2(E z²)², the weighted fit has Var c = 2(X′E⁻²X)⁻¹ and the sum a′c has
+        2(a′c)²/Var(a′c) degrees of freedom: m − 1 where all levels are alike, fewer where treated
+        areas lie beyond the levels of most controls.
+        """
+        active = self.curve > 0
+        expected = self.moments @ self.curve
+        free = expected > 0
+        aim = np.array([level.sum(), (level**2).sum()])[active]
+        relative = self.moments[free][:, active] / expected[free, None]
+        spread = float(aim @ np.linalg.pinv(relative.T @ relative) @ aim)
+        share = self.rank / max(int(free.sum()), 1)
+        return share * float(aim @ self.curve[active]) ** 2 / spread if spread > 0 else 0.0
+
+
+def learnt_noise(
+    placebo: Float, level: Float, weight: Float, metric: Float, loadings: Float
+) -> Noise:
     """Variance of the scores of treated areas, from placebo scores of untreated ones.
 
     Parameters
     ----------
     placebo : ndarray, shape (G, m, P)
-        Placebo scores of untreated areas for each treated group.
+        z_j = Σₜ x̃_gt e_jt: what untreated area j would have added to the estimate, had it been
+        treated like group g.
     level : ndarray, shape (m,)
         What an area's noise grows with (Poisson: its total; linear: 1).
     weight : ndarray, shape (G,)
         Areas in each group.
-    bread : ndarray, shape (P, P)
-
-    Returns
-    -------
-    blocks : ndarray, shape (G, P, P)
-    curve : ndarray, shape (2,)
-        The variance of an area of level A is blocks·(curve[0]·A + curve[1]·A²).
+    metric : ndarray, shape (P, P)
+        What the size of a score is measured by.
+    loadings : ndarray, shape (m, Q)
+        What period effects act through: 1, indicators of strata, covariates.
 
     Notes
     -----
-    The placebo score of untreated area j for group g is z_j = Σₜ x̃_gt e_jt: what j would have
-    added to the estimate had it been treated like g. E z_j² = c₁A_j + c₂A_j², counts plus
-    overdispersion, is fitted by non-negative weighted least squares.
+    An area's own score has variance v_j = c₁A_j + c₂A_j²: counts, and overdispersion. Estimated
+    period effects take out z_j = z°_j − A_j ℓ_j′M Σ_k ℓ_k z°_k with M = (Σ A ℓℓ′)⁻¹, so that
+    E z_j² = v_j(1 − 2h_j) + A_j² ℓ_j′M(Σ v ℓℓ′)Mℓ_j with h_j = A_j ℓ_j′Mℓ_j. That is linear in c,
+    which is fitted by non-negative least squares, reweighted by the squared fit.
 
     References
     ----------
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    placebo = placebo - placebo.mean(axis=1, keepdims=True)
-    sizes = np.einsum("g,gmp,pq,gmq->m", weight, placebo, bread, placebo, optimize=True)
-    curve = _curve(sizes, level)
-    expected = curve[0] * level + curve[1] * level**2
-    blocks = np.einsum("gmp,gmq->gpq", placebo, placebo) / max(float(expected.sum()), 1e-300)
-    m = len(level)
-    return blocks * m / (m - 1), curve
+    middle = np.linalg.pinv((loadings * level[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
+    reach = loadings @ middle
+    held = level * (reach * loadings).sum(axis=1)
+    free = held < _ALL_OF_IT
+    powers = np.column_stack([level, level**2])
+    moments = powers * (1.0 - 2.0 * held)[:, None]
+    for column in range(2):
+        spread = (loadings * powers[:, column, None]).T @ loadings
+        moments[:, column] += level**2 * ((reach @ spread) * reach).sum(axis=1)
+    moments[~free] = 0.0
+    placebo = placebo - (level[:, None] * reach) @ (loadings.T @ placebo)
+    seen = placebo[:, free]
+    sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
+    alike = bool(np.ptp(level) <= 1e-12 * level.max())
+    curve = _curve(sizes, moments[free], alike)
+    expected = moments[free] @ curve
+    return Noise(
+        placebo=placebo,
+        blocks=np.einsum("gmp,gmq,m->gpq", seen, seen, 1.0 / expected) / len(sizes),
+        curve=curve,
+        moments=moments,
+        rank=float(free.sum() - np.linalg.matrix_rank(loadings[free])),
+    )
 
 
-def _curve(sizes: Float, level: Float) -> Float:
-    """(c₁, c₂) of E sizes = c₁·level + c₂·level², reweighted twice."""
+def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
+    """(c₁, c₂) of E sizes = moments·c, each area weighed by its expected size."""
     curve = np.array([1.0, 0.0])
-    if np.ptp(level) <= 1e-12 * max(float(level.max(initial=0.0)), 1e-300):
+    if not sizes.any():
         return curve
-    for _ in range(3):
-        scale = 1.0 / np.maximum(curve[0] * level + curve[1] * level**2, 1e-300)
-        scale *= float(level.mean()) if curve[0] else 1.0
-        curve = nnls(np.column_stack([level, level**2]) * scale[:, None], sizes * scale)[0]
-        if not curve.any():
-            return np.array([1.0, 0.0])
+    for _ in range(_ROUNDS):
+        scale = 1.0 / (moments @ curve)
+        relative, target = moments * scale[:, None], sizes * scale
+        if alike:
+            relative = relative * np.array([1.0, 0.0])
+        unit = relative.max(axis=0)
+        unit[unit == 0.0] = 1.0
+        curve = nnls(relative / unit, target)[0] / unit
     return curve

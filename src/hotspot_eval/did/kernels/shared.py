@@ -2,56 +2,155 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["floored", "shared_covariance", "shock_kernel"]
-_FLOOR = -0.2
+__all__ = ["SharedShocks", "added_covariance", "floored", "shared_shocks"]
 
 Float = NDArray[np.float64]
 
 
-def shock_kernel(residual: Float, level: Float, cluster: NDArray[np.intp]) -> tuple[Float, int]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SharedShocks:
+    """What areas of a cluster have in common, over time.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (T, T)
+        Covariance of the shocks; not necessarily positive definite.
+    whole : ndarray, shape (T, T)
+        The same with own noise left in: what the kernel is learnt from, hence how uncertain it is.
+    n_clusters : float
+        Clusters of equal weight that would tell as much.
+    """
+
+    kernel: Float
+    whole: Float
+    n_clusters: float
+
+
+def shared_shocks(
+    residual: Float,
+    reach: Float,
+    cluster: NDArray[np.intp],
+    *,
+    level: Float,
+    own: Float,
+    scores: Float,
+) -> SharedShocks | None:
     """Covariance over time of shocks that areas of a cluster have in common.
 
     Parameters
     ----------
     residual : ndarray, shape (n, T)
-        level·(own noise + shock of the cluster), 0 where not used.
-    level : ndarray, shape (n, T)
+        reach·(own noise + shock of the cluster), 0 where not used.
+    reach : ndarray, shape (n, T)
         What a unit shock does to each cell; 0 where not used.
     cluster : ndarray of int, shape (n,)
+    level : ndarray, shape (n,)
+        Weight of each area in the period effects (Poisson: its total; linear: 1).
+    own : ndarray, shape (n,)
+        Variance of each area's score by its own noise.
+    scores : ndarray, shape (n, Q)
+        Scores to whose squares ``own`` belongs.
 
     Returns
     -------
-    kernel : ndarray, shape (T, T)
-        K̂ = Σ_c Σ_{i≠j in c} r_i r_j′ / Σ_c Σ_{i≠j in c} m_i m_j′, cell by cell: products of
-        *different* areas of one cluster, so that own noise drops out. Not necessarily positive
-        definite.
-    n_clusters : int
-        Clusters with two areas or more; the period effects that were taken out of the residuals
-        are made up for by C/(C − 1).
+    SharedShocks or None
+        None where fewer than two clusters hold two areas.
+
+    Notes
+    -----
+    K̂ = Σ_c λ_c Σ_{i≠j in c} r_i r_j′ / Σ_c λ_c Σ_{i≠j in c} m_i m_j′: products of *different* areas
+    of one cluster, so that own noise drops out. The variance of a cluster's product of scores is
+    2(σ²B_c + V_c)², with B_c = Σ_{i≠j} A_i A_j and V_c its own noise, so that λ_c ∝
+    B_c/(σ²B_c + V_c)² is best: many pairs count where noise of single areas is the trouble, many
+    clusters where shocks are.
+
+    Estimated period effects take a weighted mean of all residuals out of each: pairs lose a part of
+    the shock and gain a negative share of own noise. Products of pairs and squares of single areas
+    both are known sums of shock and own noise after that; the two equations are solved for the
+    shock.
     """
-    codes, sizes = np.unique(cluster, return_inverse=True, return_counts=True)[1:]
-    count = int((sizes > 1).sum())
-    if count < 2:
-        return np.zeros((residual.shape[1],) * 2), count
-    top = _cross(residual, codes, len(sizes))
-    bottom = _cross(level, codes, len(sizes))
-    kernel = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return kernel * count / (count - 1), count
+    codes, count = np.unique(cluster, return_inverse=True, return_counts=True)[1:]
+    if int((count > 1).sum()) < 2:
+        return None
+    size = len(count)
+    mass, mass2, noise = (
+        np.bincount(codes, v, size).astype(np.float64) for v in (level, level**2, own)
+    )
+    pairs = mass**2 - mass2
+    sums = _by_cluster(scores, codes, size)
+    products = (sums**2).sum(axis=1) - np.bincount(codes, (scores**2).sum(axis=1), size)
+    shock = max(float(products.sum() / pairs.sum()), 0.0)
+    spread = shock * pairs + noise
+    trust = pairs / spread**2
+    together = _by_cluster(residual, codes, size)
+    joint = _by_cluster(reach, codes, size)
+    area = trust[codes][:, None]
+    alone = residual.T @ (area * residual)
+    bottom = (trust * joint.T) @ joint - reach.T @ (area * reach)
+    whole = _over((trust * together.T) @ together, bottom)
+    pair = whole - _over(alone, bottom)
+    single = _over(residual.T @ residual, reach.T @ reach)
+    weight = trust * spread
+    return SharedShocks(
+        kernel=_unmixed(pair, single, _mixing(codes, trust, pairs, mass, level, own)),
+        whole=whole,
+        n_clusters=float(weight.sum() ** 2 / (weight**2).sum()),
+    )
 
 
-def _cross(values: Float, codes: NDArray[np.intp], count: int) -> Float:
+def _mixing(
+    codes: NDArray[np.intp], trust: Float, pairs: Float, mass: Float, level: Float, own: Float
+) -> Float:
+    """What pairs and single areas hold of shock and of own noise, shape (2, 2).
+
+    r_i = r°_i − w_i Σr° with w_i = A_i/ΣA.
+    """
+    total = level.sum()
+    held, share = mass / total, level / total
+    left = 1.0 - 2.0 * held + float(held @ held)
+    taken = np.bincount(codes, own * (mass[codes] - level), len(mass)) / total
+    base = float(trust @ pairs)
+    squares = float(level @ level)
+    return np.array(
+        [
+            [
+                float((trust * pairs) @ left) / base,
+                float(trust @ (pairs * own.sum() / total**2 - 2.0 * taken)) / base,
+            ],
+            [
+                float((level**2) @ left[codes]) / squares,
+                float((own * (1.0 - 2.0 * share)).sum() + share @ share * own.sum()) / squares,
+            ],
+        ]
+    )
+
+
+def _unmixed(pair: Float, single: Float, mixing: Float) -> Float:
+    (a, b), (c, d) = mixing
+    kernel: Float = (d * pair - b * single) / (a * d - b * c)
+    return kernel
+
+
+def _by_cluster(values: Float, codes: NDArray[np.intp], count: int) -> Float:
     sums = np.zeros((count, values.shape[1]))
     np.add.at(sums, codes, values)
-    return sums.T @ sums - values.T @ values
+    return sums
 
 
-def shared_covariance(
+def _over(top: Float, bottom: Float) -> Float:
+    ratio: Float = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return ratio
+
+
+def added_covariance(
     kernel: Float, pull: Float, *, cells: Float, squares: Float, bread: Float
-) -> tuple[Float, Float]:
-    """What shared shocks add to the covariance of P coefficients.
+) -> Float:
+    """What shared shocks add to the covariance of P coefficients, shape (P, P).
 
     Parameters
     ----------
@@ -64,12 +163,6 @@ def shared_covariance(
         Sum of the squared scales over all areas of each group.
     bread : ndarray, shape (P, P)
 
-    Returns
-    -------
-    added : ndarray, shape (P, P)
-    gathered : ndarray, shape (P,)
-        How far areas of like pull lie in the same clusters, 0 to 1: 1 − Σ_i|A_i|²/Σ_c|A_c|².
-
     Notes
     -----
     Σ_c A_c′KA_c − Σ_i A_i′KA_i: covariances between areas of one cluster; each area's own variance
@@ -78,24 +171,26 @@ def shared_covariance(
     within = np.einsum("cg,gtp->ctp", cells, pull)
     together = np.einsum("ctp,ts,csq->pq", within, kernel, within, optimize=True)
     own = np.einsum("g,gtp,ts,gsq->pq", squares, pull, kernel, pull, optimize=True)
-    added = bread @ (together - own) @ bread
-    alone = np.einsum("g,gtp,gtp->p", squares, pull, pull)
-    summed = np.einsum("ctp,ctp->p", within, within)
-    gathered = 1.0 - np.divide(alone, summed, out=np.ones_like(alone), where=summed > 0)
-    return (added + added.T) / 2.0, np.clip(gathered, 0.0, 1.0)
+    added: Float = bread @ (together - own) @ bread
+    return (added + added.T) / 2.0
 
 
-def floored(own: Float, added: Float) -> Float:
-    """``added``, held above −0.2·``own`` in every direction.
+def floored(own: Float, added: Float, error: Float) -> Float:
+    """``added``, held above −½·``error`` in every direction; all of shape (P, P).
 
-    Setting every negative value to 0 would make the whole too large on average where little is
-    shared; none at all would let chance eat up the own variance.
+    Notes
+    -----
+    Shocks in common cannot take variance away, so negative values are chance: ``error`` says how
+    much of it to expect. Holding them at 0 would make the whole too large on average where nothing
+    is shared; not holding them would let chance eat up the variance of single areas.
     """
     values, vectors = np.linalg.eigh(own)
     kept = values > 1e-12 * values.max(initial=0.0)
     root = vectors[:, kept] * np.sqrt(values[kept])
     inverse = vectors[:, kept] / np.sqrt(values[kept])
     relative, axes = np.linalg.eigh(inverse.T @ added @ inverse)
-    turned = root @ axes
-    held: Float = (turned * np.maximum(relative, _FLOOR)) @ turned.T
+    turned = inverse @ axes
+    least = -np.einsum("pa,pq,qa->a", turned, error, turned) / 2.0
+    back = root @ axes
+    held: Float = (back * np.maximum(relative, least)) @ back.T
     return held
