@@ -9,7 +9,17 @@ from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
 from hotspot_eval.did.pretrend import pretrend
-from hotspot_eval.did.switching import Switchers, did_m, distributed_lags, dose_did, switchers
+from hotspot_eval.did.switching import (
+    Switchers,
+    carry_over_check,
+    did_m,
+    distributed_lags,
+    dose_bins,
+    dose_check,
+    dose_did,
+    placebo_check,
+    switchers,
+)
 from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
 from hotspot_eval.did.triple import triple_difference
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
@@ -24,12 +34,15 @@ __all__ = [
     "Switchers",
     "Synthetic",
     "bacon",
+    "carry_over_check",
     "catchment_design",
     "compare",
     "did_m",
     "displacement",
     "displacement_check",
     "distributed_lags",
+    "dose_bins",
+    "dose_check",
     "dose_did",
     "e_test",
     "etwfe",
@@ -37,6 +50,7 @@ __all__ = [
     "group_time",
     "imputation",
     "linear_did",
+    "placebo_check",
     "poisson_did",
     "pretrend",
     "recommend",

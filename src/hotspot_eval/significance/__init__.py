@@ -12,6 +12,7 @@ from hotspot_eval.significance.draws import (
 from hotspot_eval.significance.families import Adjustment, adjust_p_values, check_rejection_possible
 from hotspot_eval.significance.known import (
     Alternative,
+    equivalence_p_value,
     folded_normal_critical_value,
     normal_or_t_interval,
     normal_or_t_p_value,
@@ -25,6 +26,7 @@ __all__ = [
     "Alternative",
     "adjust_p_values",
     "check_rejection_possible",
+    "equivalence_p_value",
     "folded_normal_critical_value",
     "normal_or_t_interval",
     "normal_or_t_p_value",

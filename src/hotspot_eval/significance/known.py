@@ -14,6 +14,7 @@ from hotspot_eval.errors import check_choice
 
 __all__ = [
     "Alternative",
+    "equivalence_p_value",
     "folded_normal_critical_value",
     "normal_or_t_interval",
     "normal_or_t_p_value",
@@ -42,6 +43,28 @@ def normal_or_t_p_value(
     if alternative == "greater":
         return float(law.sf(statistic))
     return float(2.0 * law.sf(abs(statistic)))
+
+
+def equivalence_p_value(
+    estimate: float, std_error: float, *, bound: float, df: float = math.inf
+) -> float:
+    """p-value that an effect lies outside (−bound, bound): small where it is shown to be small.
+
+    Notes
+    -----
+    The larger of two one-sided tests (TOST).
+
+    References
+    ----------
+    Schuirmann (1987), https://doi.org/10.1007/BF01068419
+
+    Examples
+    --------
+    >>> round(equivalence_p_value(0.0, 0.5, bound=1.0), 4)
+    0.0228
+    """
+    law = stats.norm if math.isinf(df) else stats.t(df)
+    return float(law.sf((bound - abs(estimate)) / std_error))
 
 
 def normal_or_t_interval(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.errors import Problem
 
-__all__ = ["attenuated", "no_dose"]
+__all__ = ["NOT_RANDOM", "attenuated", "no_dose"]
+
+NOT_RANDOM = (
+    "dose is chosen, not drawn: read the intention to treat first, and dose_check for whether dose "
+    "follows crime"
+)
 
 
 def attenuated(sample: Sample) -> tuple[str, ...]:
