@@ -193,7 +193,7 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calenda
     pools: list[Pool] = []
     if site.onset >= long:
         pools.append(_pool(stage, site, troupe.play(site, long), 1, long, rule))
-    if most(pools) < ENOUGH:
+    if most(pools) < ENOUGH or _calendar(pools[0], site) < calendar:
         pools.append(_pool(stage, site, troupe.play(site, short), 2, short, rule))
     if most(pools) < FEWEST:
         scenes = troupe.play(site, short, during=True)
