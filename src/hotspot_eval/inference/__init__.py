@@ -1,5 +1,6 @@
 """Inference that does not trust the estimator's own standard error."""
 
+from hotspot_eval.inference.bias_reduced import cr2_variance
 from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.honest import Honest, honest_did
 from hotspot_eval.inference.left_out import LeftOut, leave_one_out
@@ -27,6 +28,7 @@ __all__ = [
     "WildWeights",
     "cluster_robust",
     "conley",
+    "cr2_variance",
     "dress_rehearsal",
     "honest_did",
     "leave_one_out",

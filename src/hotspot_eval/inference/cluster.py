@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.inference.bias_reduced import cr2_variance
+from hotspot_eval.inference.labels import cluster_codes
 from hotspot_eval.results import Effect, Fit
 
-__all__ = ["Kernel", "cluster_robust", "conley"]
+__all__ = ["ClusterCorrection", "Kernel", "cluster_robust", "conley"]
 
 Float = NDArray[np.float64]
 Kernel = Literal["bartlett", "uniform"]
+ClusterCorrection = Literal["CR1", "CR2"]
 _FEW_TREATED = 10
 
 
-def cluster_robust(fit: Fit, cluster: Mapping[Any, object] | pd.Series) -> Effect:
+def cluster_robust(
+    fit: Fit,
+    cluster: Mapping[Any, object] | pd.Series,
+    *,
+    correction: ClusterCorrection = "CR1",
+) -> Effect:
     """The fit's effect with an error clustered by any labels of areas.
 
     Parameters
@@ -29,12 +37,16 @@ def cluster_robust(fit: Fit, cluster: Mapping[Any, object] | pd.Series) -> Effec
         From a two-way estimator or imputation; the error is about its first term.
     cluster : mapping or Series
         Area id → cluster.
+    correction : {"CR1", "CR2"}
+        CR1: t with C − 1 degrees of freedom. CR2, of two-way fits: bias-reduced, Bell–McCaffrey
+        degrees of freedom, exact for these clusters and every period effect; see
+        :func:`cr2_variance`; it builds the design matrix, so is meant for up to some thousand
+        areas.
 
     Returns
     -------
     Effect
-        t with C − 1 degrees of freedom; NaN error, with the reason, when fewer than two clusters
-        hold treated areas.
+        NaN error, with the reason, when fewer than two clusters hold treated areas.
 
     Raises
     ------
@@ -43,23 +55,56 @@ def cluster_robust(fit: Fit, cluster: Mapping[Any, object] | pd.Series) -> Effec
 
     Notes
     -----
-    V = C/(C − 1)·Σ_c(Σ_{i∈c}ψ_i)². With few treated clusters it is far too small (see
+    CR1: V = C/(C − 1)·Σ_c(Σ_{i∈c}ψ_i)². With few treated clusters it is far too small (see
     docs/coverage.md): prefer the estimator's own default, or :func:`randomization_test`.
     """
-    table = {str(area): str(label) for area, label in dict(cluster).items()}
-    absent = [area for area in fit.areas if area not in table]
-    if absent:
-        raise InputError(
-            Problem(where="argument 'cluster'", what="has no entry for areas", examples=absent)
-        )
-    codes = np.unique([table[area] for area in fit.areas], return_inverse=True)[1]
+    check_choice("correction", correction, get_args(ClusterCorrection))
+    codes = cluster_codes(fit.areas, cluster)
     count = int(codes.max()) + 1
-    sums = np.bincount(codes, np.nan_to_num(fit.influence[:, 0]))
     treated = len(np.unique(codes[_treated(fit)]))
+    if correction == "CR2":
+        error, df = _bias_reduced(fit, codes)
+        name = f"cluster-robust by {count} clusters (CR2, Bell–McCaffrey t)"
+        return _again(fit, error, df, name, treated, count)
+    sums = np.bincount(codes, np.nan_to_num(fit.influence[:, 0]))
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
     return _again(
         fit, error, float(count - 1), f"cluster-robust by {count} clusters", treated, count
     )
+
+
+def _bias_reduced(fit: Fit, codes: NDArray[np.intp]) -> tuple[float, float]:
+    """CR2 error and degrees of freedom, with the leverage of every period effect."""
+    if np.isnan(fit.effect.estimate):
+        return float("nan"), float("nan")
+    if fit.held is None:
+        raise InputError(
+            Problem(
+                where="fit",
+                what="does not say what it was made of, which CR2 asks for",
+                advice="Use poisson_did or linear_did, or correction='CR1'.",
+            )
+        )
+    held = fit.held(fit.effect.estimate)
+    rows, when = np.nonzero(held.weight > 0)
+    t = held.weight.shape[1]
+    z = held.loadings
+    if z is None:
+        z = np.eye(int(held.strata.max(initial=0)) + 1)[held.strata]
+    x = np.zeros((len(rows), 1 + z.shape[1] * t))
+    x[:, 0] = held.tilde[rows, when]
+    for m in range(z.shape[1]):
+        x[np.arange(len(rows)), 1 + m * t + when] = z[rows, m]
+    weight = held.weight[rows, when]
+    variance, df = cr2_variance(
+        x,
+        held.gap[rows, when] / weight,
+        cluster=codes[rows],
+        contrast=np.eye(1, x.shape[1])[0],
+        weights=weight,
+        absorb=rows,
+    )
+    return float(np.sqrt(variance)), df
 
 
 def conley(
