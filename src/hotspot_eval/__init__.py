@@ -66,6 +66,7 @@ from hotspot_eval.did import (
     triple_difference,
     wdd,
     wdq,
+    window_dispersion,
 )
 from hotspot_eval.errors import HotspotEvalError, InputError, Problem
 from hotspot_eval.inference import (
@@ -85,15 +86,18 @@ from hotspot_eval.inference import (
     wild_bootstrap,
 )
 from hotspot_eval.inference import replay as _replay
+from hotspot_eval.inference import specification_curve as _specification_curve
 from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods
 from hotspot_eval.planning import (
     balance,
+    control_pools,
     design_table,
     far_controls,
     matched_controls,
+    matched_sets,
     minimum_detectable_effect,
     role_table,
     same_rule_controls,
@@ -128,6 +132,11 @@ __version__ = "0.1.0"
 
 #: Selection replay with Poisson difference-in-differences as the plain estimator.
 replay = partial(_replay, estimator=poisson_did)
+#: Specification curve of the estimators of the effect on treated cells, Poisson declared.
+specification_curve = partial(
+    _specification_curve,
+    estimators={"Poisson": poisson_did, "imputation": Imputation(), "linear": linear_did},
+)
 
 __all__ = [
     "CALENDAR",
@@ -172,6 +181,7 @@ __all__ = [
     "concentration",
     "conley",
     "contiguity",
+    "control_pools",
     "design_table",
     "did_m",
     "diff_vintages",
@@ -205,6 +215,7 @@ __all__ = [
     "local_moran",
     "lsoa_components",
     "matched_controls",
+    "matched_sets",
     "minimum_detectable_effect",
     "moran",
     "near_repeat",
@@ -238,6 +249,7 @@ __all__ = [
     "selection_ranks",
     "simulate",
     "simultaneous_band",
+    "specification_curve",
     "switchers",
     "synthetic_control",
     "synthetic_did",
@@ -245,4 +257,5 @@ __all__ = [
     "wdd",
     "wdq",
     "wild_bootstrap",
+    "window_dispersion",
 ]

@@ -2,6 +2,7 @@
 
 from hotspot_eval.inference.bias_reduced import cr2_variance
 from hotspot_eval.inference.cluster import cluster_robust, conley
+from hotspot_eval.inference.curve import SpecificationCurve, specification_curve
 from hotspot_eval.inference.honest import Honest, honest_did
 from hotspot_eval.inference.left_out import LeftOut, leave_one_out
 from hotspot_eval.inference.rehearsal import Rehearsal, dress_rehearsal
@@ -23,6 +24,7 @@ __all__ = [
     "Rehearsal",
     "ReplayResult",
     "Rule",
+    "SpecificationCurve",
     "Threshold",
     "TopK",
     "WildWeights",
@@ -37,5 +39,6 @@ __all__ = [
     "randomization_test",
     "replay",
     "simultaneous_band",
+    "specification_curve",
     "wild_bootstrap",
 ]

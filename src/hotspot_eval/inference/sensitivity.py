@@ -16,7 +16,7 @@ from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
 from hotspot_eval.significance import p_value_from_draws
 
-__all__ = ["Placebo", "placebo_dates", "placebo_places"]
+__all__ = ["Placebo", "dealt", "homes", "placebo_dates", "placebo_places"]
 
 _FEWEST = 19
 _PLACES = "placebo places"
@@ -162,17 +162,17 @@ def placebo_places(
     if draws < 1:
         raise InputError(Problem(where="argument 'draws'", what=f"must be at least 1, not {draws}"))
     assignment = design.on(panel)
-    homes = _homes(panel, assignment)
+    rooms = homes(panel, assignment)
     short = [
         f"{label}: {len(treated)} treated, {len(controls)} controls"
-        for label, (treated, controls) in homes.items()
+        for label, (treated, controls) in rooms.items()
         if len(controls) <= len(treated) and treated
     ]
     if short:
         estimate = float(estimator.many(panel, [design])[0])
         why = f"too few controls to deal the treatment out anew ({'; '.join(short)})"
         return _unassessed(estimate, pd.DataFrame(columns=["label", "estimate"]), _PLACES, why)
-    moved = [_dealt(panel, design, homes, rng) for _ in range(draws)]
+    moved = [dealt(panel, design, rooms, rng) for _ in range(draws)]
     labels = [f"draw {number + 1}" for number in range(draws)]
     return _placebo(panel, design, moved, labels, estimator, _PLACES)
 
@@ -256,25 +256,26 @@ def _moved(panel: Panel, design: Design, assignment: Assignment, shift: int) -> 
     )
 
 
-def _homes(panel: Panel, assignment: Assignment) -> dict[str, tuple[list[str], list[str]]]:
+def homes(panel: Panel, assignment: Assignment) -> dict[str, tuple[list[str], list[str]]]:
     """Cluster → its treated areas and its controls."""
     labels = panel.cluster or ("all areas",) * len(panel.areas)
-    homes: dict[str, tuple[list[str], list[str]]] = {}
+    rooms: dict[str, tuple[list[str], list[str]]] = {}
     for role, place in (("treated", 0), ("control", 1)):
         for row in np.flatnonzero(assignment.role == role):
-            homes.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
-    return homes
+            rooms.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
+    return rooms
 
 
-def _dealt(
+def dealt(
     panel: Panel,
     design: Design,
-    homes: dict[str, tuple[list[str], list[str]]],
+    rooms: dict[str, tuple[list[str], list[str]]],
     rng: np.random.Generator,
 ) -> Design:
+    """The design's spells given to controls of the same clusters, drawn at random."""
     new: dict[str, str] = {}
     rest: list[str] = []
-    for treated, controls in homes.values():
+    for treated, controls in rooms.values():
         order = rng.permutation(len(controls))
         new |= {area: controls[i] for area, i in zip(treated, order, strict=False)}
         rest += [controls[i] for i in order[len(treated) :]]

@@ -1,25 +1,28 @@
 """Before the result: what a study looks like and what it could see."""
 
-from hotspot_eval.planning.controls import (
-    Balance,
+from hotspot_eval.planning.balance import Balance, balance
+from hotspot_eval.planning.description import role_table, selection_ranks
+from hotspot_eval.planning.design_table import design_table
+from hotspot_eval.planning.matching import (
     MatchedControls,
-    balance,
     far_controls,
     matched_controls,
     same_rule_controls,
 )
-from hotspot_eval.planning.description import role_table, selection_ranks
-from hotspot_eval.planning.design_table import design_table
+from hotspot_eval.planning.pools import MatchedSets, control_pools, matched_sets
 from hotspot_eval.planning.power import DetectableEffect, minimum_detectable_effect
 
 __all__ = [
     "Balance",
     "DetectableEffect",
     "MatchedControls",
+    "MatchedSets",
     "balance",
+    "control_pools",
     "design_table",
     "far_controls",
     "matched_controls",
+    "matched_sets",
     "minimum_detectable_effect",
     "role_table",
     "same_rule_controls",

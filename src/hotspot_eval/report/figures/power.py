@@ -1,0 +1,63 @@
+"""Power curve: how often a reduction of each size would have been found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
+
+__all__ = ["power_curve"]
+
+
+@styled
+def power_curve(
+    curve: pd.DataFrame, *, power: float, detectable: float = float("nan"), note: str = ""
+) -> Figure:
+    """Probability of detection by size of the reduction, with the smallest one that is found.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        Of :class:`hotspot_eval.planning.DetectableEffect`: percent (negative), power.
+    power : float
+        Probability asked for.
+    detectable : float
+        The minimum detectable effect in per cent (negative); NaN where no reduction is found.
+    note : str
+        Counts and period.
+
+    Raises
+    ------
+    InputError
+        If the curve has fewer than two points.
+    """
+    if len(curve) < 2:
+        raise InputError(Problem(where="power curve", what="needs two points or more"))
+    figure, axes = new_figure(3.9)
+    size = -curve["percent"].to_numpy(dtype=float)
+    found = 100.0 * curve["power"].to_numpy(dtype=float)
+    axes.axhline(
+        100 * power, color=COLOURS["control"], linewidth=1.6, linestyle="--",
+        label=f"{power:.0%} asked for",
+    )  # fmt: skip
+    axes.plot(
+        size, found, color=COLOURS["treated"], linewidth=2.4, marker="o", markersize=5,
+        label="Found by the declared method",
+    )  # fmt: skip
+    if np.isfinite(detectable):
+        axes.plot(
+            [-detectable], [100 * power], marker="D", markersize=10, linestyle="", zorder=4,
+            markerfacecolor=COLOURS["ink"], markeredgecolor="white",
+            label=f"Smallest reduction found: {-detectable:.0f} %",
+        )  # fmt: skip
+    axes.set_xlabel("Reduction put in, % of the events expected")
+    axes.set_ylabel("Studies that find it, %")
+    axes.set_ylim(0, 103)
+    axes.set_xlim(size.min() - 1, size.max() + 1)
+    tidy(axes)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    footnote(figure, note)
+    return figure
