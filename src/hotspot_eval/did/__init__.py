@@ -4,6 +4,7 @@ from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import GroupTime, group_time
 from hotspot_eval.did.compare import Recommendation, compare, recommend
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
+from hotspot_eval.did.dispersion import window_dispersion
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check
 from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.events import event_study
@@ -61,4 +62,5 @@ __all__ = [
     "triple_difference",
     "wdd",
     "wdq",
+    "window_dispersion",
 ]
