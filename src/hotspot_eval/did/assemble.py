@@ -46,8 +46,19 @@ class Told:
         """The same, for one labelled part of the estimand."""
         return replace(self, estimand=f"{self.estimand}: {label}")
 
-    def effect(self, estimate: float, std_error: float, *, df: float, **counts: Any) -> Effect:
-        """An effect in these words."""
+    def effect(
+        self,
+        estimate: float,
+        std_error: float,
+        *,
+        df: float,
+        notes: tuple[str, ...] = (),
+        **counts: Any,
+    ) -> Effect:
+        """An effect in these words; an error of 0, or none without a reason, is NaN with one."""
+        if np.isfinite(estimate) and (std_error == 0 or (np.isnan(std_error) and not notes)):
+            std_error = df = float("nan")
+            notes = (NO_NOISE, *notes)
         return Effect.from_estimate(
             estimate,
             std_error,
@@ -57,6 +68,7 @@ class Told:
             inference=self.inference,
             ci_level=self.ci_level,
             df=df,
+            notes=notes,
             **counts,
         )
 

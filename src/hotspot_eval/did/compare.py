@@ -212,6 +212,10 @@ def _totals(sample: Sample, which: str) -> Effect:
         reason = "every area is treated: there is nothing to compare with"
     if not reason and not sample.used.all():
         reason = "totals need every area observed in every period"
+    if not reason and not (sample.when < starts[0]).any():
+        reason = "no period before the start is observed"
+    if not reason and ((sample.treatment == 0) & (sample.when >= starts[0]))[sample.treated].any():
+        reason = "treatment goes off again: there is no one before and after"
     if reason:
         nan = float("nan")
         return Effect.from_estimate(

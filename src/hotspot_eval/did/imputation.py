@@ -245,9 +245,19 @@ def imputation(
     cluster: ClusterBy = "area",
     errors: Errors = "learnt",
     ci_level: float = 0.95,
+    period_effects: PeriodEffects = "common",
+    covariates: CovariatesLike | None = None,
 ) -> Fit:
     """Imputation estimate; see :class:`Imputation` for the equation and the options."""
-    return Imputation(model=model, cluster=cluster, errors=errors, ci_level=ci_level)(panel, design)
+    estimator = Imputation(
+        model=model,
+        cluster=cluster,
+        errors=errors,
+        ci_level=ci_level,
+        period_effects=period_effects,
+        covariates=covariates,
+    )
+    return estimator(panel, design)
 
 
 def _covariance(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import Told, no_effect, sample_counts
+from hotspot_eval.did.assemble import NO_NOISE, Told, no_effect, sample_counts
 from hotspot_eval.did.kernels import simplex_weights
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.errors import InputError, Problem
@@ -179,14 +179,16 @@ def _synthetic(
     placebo, note = _placebo(control, cohorts, members, share, kind, rng, draws)
     error = float(np.std(placebo)) if len(placebo) > 1 else float("nan")
     notes = (note,) if note else ()
-    if len(placebo) > 1:
+    if len(placebo) > 1 and np.ptp(placebo) == 0:
+        error, notes = float("nan"), (*notes, NO_NOISE)
+    elif len(placebo) > 1:
         rank = p_value_from_draws(estimate, placebo)
         notes = (*notes, f"rank p = {rank:.3f} among {len(placebo)} placebo estimates")
     effect = told.effect(
         estimate,
         error,
         df=float("inf"),
-        treated_cells=treated_cells(sample),
+        treated_cells=tuple(replace(group, share=1.0) for group in treated_cells(sample)),
         notes=notes,
         **sample_counts(sample, None),
     )

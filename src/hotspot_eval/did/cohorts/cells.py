@@ -53,6 +53,20 @@ class Cells:
     reason: tuple[str, ...]
     blocks: tuple[Block, ...]
 
+    @classmethod
+    def none(cls) -> Cells:
+        """No cell at all."""
+        places = np.zeros(0, dtype=np.intp)
+        return cls(
+            cohort=places,
+            period=places,
+            att=np.zeros(0),
+            is_base=np.zeros(0, dtype=bool),
+            n_control=places,
+            reason=(),
+            blocks=(),
+        )
+
     def combine(self, weights: Float, n: int) -> Float:
         """Influence of n areas on weighted sums of cells; ``weights`` (C, M) → (n, M)."""
         influence = np.zeros((n, weights.shape[1]))

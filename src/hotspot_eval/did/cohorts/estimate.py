@@ -358,10 +358,12 @@ def group_time(
     if anticipation < 0:
         raise InputError(Problem(where="argument 'anticipation'", what="must be 0 or more"))
     sample = lay(panel, design, counts=False, drop_off=True)
-    x = None if covariates is None else covariates_of(covariates, sample.areas)
-    cells = estimate_cells(
-        sample, x, control=control, base=base, method=method, anticipation=anticipation
-    )
+    cells = Cells.none()
+    if not sample.reason:
+        x = None if covariates is None else covariates_of(covariates, sample.areas)
+        cells = estimate_cells(
+            sample, x, control=control, base=base, method=method, anticipation=anticipation
+        )
     told = Told(
         estimand="average effect of treatment on the treated",
         scale="count",

@@ -136,7 +136,7 @@ def etwfe(
         ci_level=ci_level,
     )
     codes = clusters(sample, cluster)
-    cells, df = _empty(), float("inf")
+    cells, df = Cells.none(), float("inf")
     notes: tuple[str, ...] = ()
     if not sample.reason:
         x = None if covariates is None else covariates_of(covariates, sample.areas)
@@ -172,19 +172,6 @@ def _sample(panel: Panel, design: Design, model: Model, rows: Rows) -> Sample:
             )
         )
     return sample
-
-
-def _empty() -> Cells:
-    none = np.zeros(0, dtype=np.intp)
-    return Cells(
-        cohort=none,
-        period=none,
-        att=np.zeros(0),
-        is_base=np.zeros(0, dtype=bool),
-        n_control=none,
-        reason=(),
-        blocks=(),
-    )
 
 
 def _estimate(

@@ -65,7 +65,7 @@ class Residuals:
         seen = (self.y @ flat)[self.rows]
         seen -= (self.common @ flat)[self.group]
         seen -= self.amount[:, None] * (self.shape @ flat)[self.group]
-        return np.ascontiguousarray(seen.reshape(-1, p, h).transpose(2, 0, 1))
+        return np.ascontiguousarray(seen.reshape(len(seen), p, h).transpose(2, 0, 1))
 
     def dense(self) -> tuple[Float, NDArray[np.bool_]]:
         """Residuals, shape (m, T), 0 where absent, and where that is."""
