@@ -131,7 +131,7 @@ def not_harmed(error: InputError) -> bool:
     return "swapped" in str(error) or "each of its rows" in str(error)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts(), st.sampled_from(BLOCKS))
 def test_counts_are_those_of_the_csv_module(text: str, block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -147,7 +147,7 @@ def test_counts_are_those_of_the_csv_module(text: str, block: int) -> None:
             )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts(), st.data())
 @example('"', None)
 def test_damaged_text_is_refused_or_read_as_it_is(text: str, data: st.DataObject | None) -> None:

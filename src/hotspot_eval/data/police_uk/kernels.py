@@ -59,6 +59,9 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
+_NOUGHTS = np.uint64(0x3030303030303030)
+_UPPER = np.uint64(0xF0F0F0F0F0F0F0F0)
+_SIXES = np.uint64(0x0606060606060606)
 _MASKS = np.array([(1 << (8 * k)) - 1 for k in range(8)], dtype=np.uint64)
 
 
@@ -355,13 +358,47 @@ def _in_the_kingdom(longitude: float, latitude: float) -> bool:
 
 
 @_inlined
+def _is_fraction(text: NDArray[np.uint8], at: int, end: int) -> bool:
+    """Whether a point and one to seven digits are all there is."""
+    length = end - at - 1
+    if length < 1 or length > 7 or text[at] != 46:
+        return False
+    inside = _MASKS[length]
+    digits = (_word(text, at + 1) & inside) | (_NOUGHTS & ~inside)
+    right: bool = (digits & _UPPER) == _NOUGHTS and ((digits + _SIXES) & _UPPER) == _NOUGHTS
+    return right
+
+
+@_inlined
+def _plainly_inside(
+    text: NDArray[np.uint8], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> bool:
+    """Whether a point as forces write it is in the kingdom: -8.9... to 1.9..., 50... to 59..."""
+    at = left[_LON]
+    west = text[at] == 45
+    if west:
+        at += 1
+    if (
+        text[at] < 48
+        or text[at] > (56 if west else 49)
+        or not _is_fraction(text, at + 1, right[_LON])
+    ):
+        return False
+    at = left[_LAT]
+    fifties: bool = text[at] == 53 and 48 <= text[at + 1] <= 57
+    return fifties and _is_fraction(text, at + 2, right[_LAT])
+
+
+@_inlined
 def _locate(
     text: NDArray[np.uint8], left: NDArray[np.int64], right: NDArray[np.int64],
     numbers: NDArray[np.uint64],
 ) -> None:  # fmt: skip
+    numbers[_LOCATED] += _ONE
+    if _plainly_inside(text, left, right):
+        return
     longitude = _number(text, left[_LON], right[_LON])
     latitude = _number(text, left[_LAT], right[_LAT])
-    numbers[_LOCATED] += _ONE
     if not _in_the_kingdom(longitude, latitude):
         numbers[_ODD] += _ONE
         if _in_the_kingdom(latitude, longitude):

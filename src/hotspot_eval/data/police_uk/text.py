@@ -163,13 +163,13 @@ def header_of(first: bytes, name: str) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise InputError(not_utf8(name, 1)) from error
     try:
-        header = tuple(cell.strip() for cell in next(csv.reader([text]), []))
+        header = tuple(cell.strip() for cell in next(csv.reader([text], strict=True), []))
     except csv.Error as error:
         raise InputError(
             Problem(
                 where=name,
                 what=f"its first line cannot be read as CSV ({error})",
-                advice="Save it with line breaks of Windows or Linux.",
+                advice="Save it as CSV with line breaks of Windows or Linux.",
             )
         ) from error
     absent = [column for column in REQUIRED if column not in header]
