@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from tests.replay_worlds import boroughs, panel_of
 
 from hotspot_eval.design import Design
@@ -107,12 +108,72 @@ def test_mimic_finds_the_twins(rng):
 
 
 def test_mimic_leaves_a_borough_without_likenesses_alone(rng):
-    counts = rng.poisson(5, (16, 30))
-    counts[0] *= 40
+    """x0 has the most events and the steepest rise; in y the busiest area is the one that falls."""
+    counts = rng.poisson(20, (16, 30))
+    counts[0, :27], counts[0, 27:] = 60, 120
+    counts[8, :27], counts[8, 27:] = 120, 60
     ids = [f"{c}{i}" for c in "xy" for i in range(8)]
     panel = panel_of(counts, ids, ["x"] * 8 + ["y"] * 8, months(30))
-    rule = Mimic(caliper=0.5).like(panel, Design(treated=["x0"], start="2020-12"))
-    assert rule(panel, "2020-12", rng) == ("x0",)
+    design = Design(treated=["x0"], start="2021-04")
+    assert Mimic(caliper=0.5).like(panel, design)(panel, "2021-04", rng) == ("x0",)
+    assert len(Mimic(caliper=9.0).like(panel, design)(panel, "2021-04", rng)) == 2
+
+
+def test_winners_of_a_contest_have_likenesses_in_every_borough(rng):
+    """In borough y every count is forty times as large; its winner is still a winner."""
+    counts = rng.poisson(5, (8, 30))
+    counts[2, 25:] += 30
+    both = np.concatenate([counts, 40 * counts])
+    ids = [f"{c}{i}" for c in "xy" for i in range(8)]
+    panel = panel_of(both, ids, ["x"] * 8 + ["y"] * 8, months(30))
+    rule = Mimic(caliper=0.5).like(panel, Design(treated=["x2"], start="2021-03"))
+    assert rule(panel, "2021-03", rng) == ("x2", "y2")
+
+
+def slow_mimic(panel, design, period, lookback, caliper):
+    """Area by area, cluster by cluster."""
+
+    def profiles(at):
+        counts, _ = panel.single()
+        recent = counts[:, at - lookback : at].sum(axis=1)
+        before = lookback * counts[:, at - lookback - 12 : at - lookback].mean(axis=1)
+        told = [recent, (recent - before) / np.sqrt(before + 1), counts[:, :at].mean(axis=1)]
+        out = np.zeros((len(counts), 3))
+        for c in set(panel.cluster):
+            rows = [i for i, d in enumerate(panel.cluster) if d == c]
+            for j, values in enumerate(told):
+                ranks = stats.rankdata(values[rows])
+                out[rows, j] = stats.norm.ppf((ranks - 0.5) / len(rows))
+        return out
+
+    labels = panel.periods.labels
+    wanted = profiles(labels.index(design.spells[0].start))[panel.positions(design.treated)]
+    here, chosen = profiles(labels.index(period)), []
+    for c in sorted(set(panel.cluster)):
+        free = [i for i, d in enumerate(panel.cluster) if d == c]
+        taken = []
+        for target in sorted(wanted, key=lambda w: -float((w**2).sum())):
+            gaps = [np.sqrt(((here[i] - target) ** 2).mean()) for i in free]
+            if min(gaps) > caliper:
+                break
+            taken.append(free.pop(int(np.argmin(gaps))))
+        else:
+            chosen += taken
+    return tuple(panel.areas[i] for i in sorted(chosen))
+
+
+@pytest.mark.parametrize("caliper", [0.6, 1.5])
+def test_mimic_agrees_with_the_slow_search(rng, caliper):
+    panel = boroughs(rng, clusters=5, areas=11, mean=2.0)
+    design = Design(treated=["B01", "B04", "B09"], start="2021-06")
+    rule = Mimic(caliper=caliper).like(panel, design)
+    for period in ("2020-06", "2021-01", "2021-06"):
+        assert rule(panel, period, rng) == slow_mimic(panel, design, period, 3, caliper)
+
+
+def test_mimic_looks_back_three_months_whatever_the_period(rng):
+    assert Mimic().reach(12) == 15 and Mimic().reach(52) == 65
+    assert Mimic(lookback=4).reach(52) == 56
 
 
 def test_mimic_must_be_told_whom_to_imitate(rng):

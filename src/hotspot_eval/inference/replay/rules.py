@@ -8,6 +8,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem, check_choice
@@ -139,33 +140,36 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mimic:
-    """The areas that look most like the treated ones did: for rules unknown or discretionary.
+    """The areas that stand where the treated ones stood: for rules unknown or discretionary.
 
     Parameters
     ----------
-    lookback : int
-        Periods that make the recent level and the change score.
+    lookback : int, optional
+        Periods that make the recent level and the change score; three months by default.
     caliper : float
-        Largest distance, in standard deviations of the three features, at which an area may stand
-        in for a treated one. A cluster without enough areas that near gives no scene.
+        Largest distance, in standard deviations, at which an area may stand in for a treated one.
+        A cluster without enough areas that near gives no scene.
 
     Notes
     -----
-    Features of an area at a date: log of its recent level over its cluster's mean, its change
-    score, and log of its long-run level over its cluster's mean. The treated areas are served in
-    order of how far out they lie, each by the nearest area not taken yet.
+    An area at a date is told by how far up it stands in its own cluster: the normal scores
+    Φ⁻¹((rank − ½)/n) of its recent level, its change score and its long-run level. Selection is a
+    contest within a cluster, so that its winners have likenesses in every cluster, which they
+    lack in events or ratios; what levels still differ by is left to the regression. Distance is
+    the root mean square over the three. The treated areas are served in order of how far out they
+    lie, each by the nearest area not taken yet.
 
     Examples
     --------
-    >>> Mimic().lookback
-    3
+    >>> Mimic().caliper
+    1.5
     """
 
-    lookback: int = 3
+    lookback: int | None = None
     caliper: float = 1.5
 
     def __post_init__(self) -> None:
-        _at_least_one(lookback=self.lookback)
+        _at_least_one(lookback=1 if self.lookback is None else self.lookback)
         if not self.caliper > 0:
             raise InputError(
                 Problem(where="argument 'caliper'", what=f"must be above 0, not {self.caliper}")
@@ -173,7 +177,7 @@ class Mimic:
 
     def reach(self, per_year: int) -> int:
         """Periods before the start that the rule reads."""
-        return _reach("change", self.lookback, per_year)
+        return _reach("change", self._periods(per_year), per_year)
 
     def like(self, panel: Panel, design: Design) -> Callable[..., tuple[str, ...]]:
         """The rule that looks for areas like the treated ones of ``design``.
@@ -192,17 +196,18 @@ class Mimic:
                     advice="Mimic each start on its own.",
                 )
             )
-        wanted, _ = _profiles(panel, int(onsets[0]), self.lookback)
-        wanted = wanted[rows]
+        lookback = self._periods(periods_per_year(panel))
+        wanted = _profiles(panel, int(onsets[0]), lookback)[rows]
 
         def rule(panel: Panel, period: PeriodLike, rng: np.random.Generator) -> tuple[str, ...]:
-            profiles, _ = _profiles(panel, panel.periods.position(period), self.lookback)
-            chosen: list[int] = []
-            for arena in _arenas(panel, "cluster"):
-                chosen.extend(_nearest(wanted, profiles, arena, self.caliper))
-            return tuple(panel.areas[row] for row in sorted(chosen))
+            profiles = _profiles(panel, panel.periods.position(period), lookback)
+            chosen = _nearest(wanted, profiles, _cluster_codes(panel), self.caliper)
+            return tuple(panel.areas[row] for row in np.sort(chosen))
 
         return rule
+
+    def _periods(self, per_year: int) -> int:
+        return max(1, per_year // 4) if self.lookback is None else self.lookback
 
     def __call__(
         self, panel: Panel, period: PeriodLike, rng: np.random.Generator
@@ -283,40 +288,64 @@ def _enough_history(panel: Panel, onset: int, reach: int) -> None:
         )
 
 
-def _profiles(
-    panel: Panel, onset: int, lookback: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Standardised features (N, 3) at a date, and the scale each was divided by."""
+def _profiles(panel: Panel, onset: int, lookback: int) -> NDArray[np.float64]:
+    """Normal scores of level, change and long-run level within clusters at a date, (N, 3)."""
     counts, _ = panel.single()
     year = periods_per_year(panel)
     _enough_history(panel, onset, lookback + year)
-    recent = counts[:, onset - lookback : onset].sum(axis=1)
-    whole = counts[:, :onset].mean(axis=1) * lookback
-    level = np.zeros((len(counts), 3))
-    level[:, 1] = _change(counts, onset, lookback, year)
-    for arena in _arenas(panel, "cluster"):
-        level[arena, 0] = np.log((recent[arena] + 0.5) / (recent[arena].mean() + 0.5))
-        level[arena, 2] = np.log((whole[arena] + 0.5) / (whole[arena].mean() + 0.5))
-    scale = level.std(axis=0)
-    scale[scale == 0] = 1.0
-    return level / scale, scale
+    cluster = _cluster_codes(panel)
+    told = (
+        counts[:, onset - lookback : onset].sum(axis=1),
+        _change(counts, onset, lookback, year),
+        counts[:, :onset].sum(axis=1),
+    )
+    return np.column_stack([_normal_scores(values, cluster) for values in told])
+
+
+def _cluster_codes(panel: Panel) -> NDArray[np.intp]:
+    if panel.cluster is None:
+        return np.zeros(len(panel.areas), dtype=np.intp)
+    return np.unique(np.array(panel.cluster), return_inverse=True)[1].astype(np.intp)
+
+
+def _normal_scores(values: NDArray[np.float64], cluster: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Φ⁻¹((rank − ½)/n) within clusters; ties share their mean rank."""
+    order = np.lexsort((values, cluster))
+    ranked, home = values[order], cluster[order]
+    size = np.bincount(cluster)
+    place = np.arange(len(values)) - (np.cumsum(size) - size)[home]
+    new = np.ones(len(values), dtype=bool)
+    new[1:] = (ranked[1:] != ranked[:-1]) | (home[1:] != home[:-1])
+    tie = np.cumsum(new) - 1
+    mean = np.bincount(tie, place)[tie] / np.bincount(tie)[tie]
+    out = np.empty(len(values))
+    out[order] = ndtri((mean + 0.5) / size[home])
+    return out
 
 
 def _nearest(
     wanted: NDArray[np.float64],
     profiles: NDArray[np.float64],
-    arena: NDArray[np.intp],
+    cluster: NDArray[np.intp],
     caliper: float,
-) -> list[int]:
-    """Rows of ``arena`` nearest to each wanted profile, without replacement; none if any is far."""
-    if len(arena) <= len(wanted):
-        return []
-    gap = np.sqrt(((wanted[:, None, :] - profiles[arena][None, :, :]) ** 2).mean(axis=2))
-    taken: list[int] = []
+) -> NDArray[np.intp]:
+    """Rows nearest to the wanted profiles, in each cluster without replacement.
+
+    All clusters at once: the areas of a cluster are a line of a table padded to the largest. A
+    cluster gives none if any of its choices is too far, or if none would be left as control.
+    """
+    size = np.bincount(cluster)
+    order = np.argsort(cluster, kind="stable")
+    table = np.full((len(size), size.max()), -1)
+    table[cluster[order], np.arange(len(order)) - (np.cumsum(size) - size)[cluster[order]]] = order
+    gap = np.sqrt(((wanted[:, None, None, :] - profiles[table]) ** 2).mean(axis=3))
+    gap[:, table < 0] = np.inf
+    good = size > len(wanted)
+    lines = np.arange(len(size))
+    taken = []
     for target in np.argsort(-(wanted**2).sum(axis=1), kind="stable"):
-        near = int(gap[target].argmin())
-        if gap[target, near] > caliper:
-            return []
-        taken.append(int(arena[near]))
-        gap[:, near] = np.inf
-    return taken
+        near = gap[target].argmin(axis=1)
+        good &= gap[target][lines, near] <= caliper
+        taken.append(table[lines, near])
+        gap[:, lines, near] = np.inf
+    return np.asarray(np.column_stack(taken)[good].ravel())
