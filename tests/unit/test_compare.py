@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.did_worlds import area, month, panel_of, staggered
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import compare, poisson_did, recommend
 
 
@@ -18,6 +18,7 @@ def test_one_start_fills_every_row():
     panel, design = panel_of(world()), staggered(dict.fromkeys(range(6), 8))
     table = compare(panel, design, rng=np.random.default_rng(0)).set_index("estimator")
     assert table["estimate"].notna().all() and (table["why"] != "").all()
+    assert table.loc["etwfe", "irr"] == pytest.approx(np.exp(table.loc["etwfe", "estimate"]))
     assert table["lead"].tolist().count(True) == 1 and table.loc["poisson_did", "lead"]
     effect = poisson_did(panel, design).effect
     assert table.loc["poisson_did", "crimes_prevented"] == effect.crimes_prevented().value
@@ -55,8 +56,24 @@ def test_the_tree():
     assert recommend(panel, staggered({0: 5})).estimator == "synthetic_did"
     assert recommend(panel, staggered({0: 5, 1: 7})).estimator == "imputation"
     assert recommend(panel, staggered({0: 5, 1: 5})).estimator == "poisson_did"
-    assert "add replay" in str(recommend(panel, staggered({0: 5, 1: 5})))
+    assert "replay or a randomisation test" in str(recommend(panel, staggered({0: 5, 1: 5})))
     brief = Design(treated=[area(0), area(1)], start=month(5), end=month(6))
     assert "goes off again" in str(recommend(panel, brief))
+    again = Design(
+        spells=[
+            Spell(area=area(i), start=month(t), end=month(t)) for i in (0, 1) for t in (4 + i, 8)
+        ]
+    )
+    assert recommend(panel, again).estimator == "switchers"
+    assert "distributed_lags" in str(recommend(panel, again))
+    late = recommend(panel, staggered({0: 5, 1: 7}))
+    assert any("etwfe" in words for words in late.beside)
+    assert any("triple_difference" in words for words in late.beside)
+    dosed = Design(spells=[Spell(area=area(i), start=month(5), dose=1.0 + i) for i in range(6)])
+    assert any("dose_did" in words for words in recommend(panel, dosed).beside)
+    assert late.to_frame()["part"].tolist()[:2] == ["estimator", "because"]
+    assert "<li>" in late._repr_html_() and "imputation" in late._repr_html_()
+    every = recommend(panel, staggered(dict.fromkeys(range(30), 5)))
+    assert every.estimator == "none" and "nothing to compare with" in str(every)
     nothing = panel_of(world(), observed=np.arange(30)[:, None] + np.zeros((1, 12)) > 0)
     assert recommend(nothing, staggered({0: 5})).estimator == "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,19 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import group_time
 from hotspot_eval.did.counts import rirr, wdd
+from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.imputation import imputation
 from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.switching import switchers
 from hotspot_eval.did.synthetic import synthetic_did
 from hotspot_eval.did.twoway import linear_did, poisson_did
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect
 
-__all__ = ["Recommendation", "compare", "recommend"]
+__all__ = ["COLUMNS", "Recommendation", "compare", "effect_row", "recommend"]
 
-_COLUMNS = [
+_FEW = 5
+COLUMNS = [
     "estimator",
     "lead",
     "scale",
@@ -53,17 +57,40 @@ class Recommendation:
         Name of a function of this package.
     because : tuple of str
         The answers that led there, in order.
+    beside : tuple of str
+        What to show next to it, and what for.
     """
 
     estimator: str
     because: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.estimator}: {'; '.join(self.because)}"
+        told = f"{self.estimator}: {'; '.join(self.because)}"
+        return f"{told}. Beside it: {'; '.join(self.beside)}" if self.beside else told
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an answer, in order: the estimator, what led there, what to show beside it."""
+        rows = [("estimator", self.estimator)]
+        rows += [("because", words) for words in self.because]
+        rows += [("beside", words) for words in self.beside]
+        return pd.DataFrame(rows, columns=["part", "words"])
+
+    def _repr_html_(self) -> str:
+        because = "".join(f"<li>{escape(words)}</li>" for words in self.because)
+        beside = "".join(f"<li>{escape(words)}</li>" for words in self.beside)
+        told = f"<p><code>{escape(self.estimator)}</code>, because</p><ul>{because}</ul>"
+        return f"{told}<p>Beside it</p><ul>{beside}</ul>" if beside else told
 
 
 def recommend(panel: Panel, design: Design) -> Recommendation:
     """Walk the decision tree: switching, one site, few treated, staggered, one start.
+
+    Notes
+    -----
+    In order: nothing to compare with → none; treatment that comes back after going off →
+    ``switchers``; one treated area → ``synthetic_did``; starts that differ, or treatment that goes
+    off → ``imputation``; else ``poisson_did``.
 
     Examples
     --------
@@ -71,35 +98,62 @@ def recommend(panel: Panel, design: Design) -> Recommendation:
     ...                       "count": [20, 10, 10, 6, 30, 31, 15, 16]})
     >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")
     >>> print(recommend(panel, Design(treated=["A", "B"], start="2022-02")))
-    poisson_did: treatment stays on; 2 treated areas; one start; fewer than five treated areas: add
-    replay or a randomisation test
+    poisson_did: treatment stays on; 2 treated areas; one start. Beside it: replay or a
+    randomisation test, since fewer than five areas are treated; triple_difference with a type of
+    crime left alone, if recording or reporting changed where treatment began
     """
     sample = lay(panel, design, counts=False, keep_always=True)
-    if sample.reason:
-        return Recommendation(estimator="none", because=(sample.reason,))
-    on = sample.treatment > 0
-    because = []
-    switches = bool((np.diff(on.astype(int), axis=1) < 0).any())
-    if switches:
-        because.append(
-            "treatment goes off again: cells after that are left out, use distributed_lags to see "
-            "what lasts"
-        )
-    else:
-        because.append("treatment stays on")
-    because.append(f"{sample.n_treated} treated area{'s' if sample.n_treated > 1 else ''}")
-    if sample.n_treated == 1:
-        because.append("one site: weighted controls, with placebo areas as the reference")
-        return Recommendation(estimator="synthetic_did", because=tuple(because))
     starts = len(np.unique(sample.first[sample.treated]))
-    if starts > 1:
-        because.append(f"{starts} starts: no treated area may serve as a control")
-    else:
-        because.append("one start")
-    if sample.n_treated < 5:
-        because.append("fewer than five treated areas: add replay or a randomisation test")
+    if sample.reason or (sample.treated.all() and starts == 1):
+        reason = sample.reason or (
+            "every area is treated at the same time: there is nothing to compare with, whatever "
+            "the estimator; add areas of another force"
+        )
+        return Recommendation(estimator="none", because=(reason,))
+    changes = np.diff((sample.treatment > 0).astype(int), axis=1)
+    switches = bool((changes < 0).any())
+    comes_back = bool(((changes > 0).sum(axis=1) + (sample.treatment[:, 0] > 0) > 1).any())
+    because = [OFF_AND_ON if comes_back else OFF if switches else "treatment stays on"]
+    because.append(f"{sample.n_treated} treated area{'s' if sample.n_treated > 1 else ''}")
     name = "imputation" if starts > 1 or switches else "poisson_did"
-    return Recommendation(estimator=name, because=tuple(because))
+    if comes_back:
+        name = "switchers"
+    elif sample.n_treated == 1:
+        name = "synthetic_did"
+        because.append("one site: weighted controls, with placebo areas as the reference")
+    if sample.n_treated > 1:
+        because.append(
+            f"{starts} starts: no treated area may serve as a control"
+            if starts > 1
+            else "one start"
+        )
+    beside = _beside(sample, staggered=starts > 1, switches=switches, dosed=_dosed(design))
+    return Recommendation(estimator=name, because=tuple(because), beside=beside)
+
+
+OFF = "treatment goes off again: cells after that are left out"
+OFF_AND_ON = (
+    "treatment goes off again and comes back: the whole path since the first switch is followed"
+)
+
+
+def _beside(sample: Sample, *, staggered: bool, switches: bool, dosed: bool) -> tuple[str, ...]:
+    told = {
+        "replay or a randomisation test, since fewer than five areas are treated": (
+            sample.n_treated < _FEW
+        ),
+        "etwfe for effects by cohort and period": staggered,
+        "bacon for what a two-way estimate would rest on": staggered,
+        "distributed_lags for what lasts after treatment": switches,
+        "dose_did, after the intention to treat, since doses differ": dosed,
+        "triple_difference with a type of crime left alone, if recording or reporting changed "
+        "where treatment began": True,
+    }
+    return tuple(words for words, wanted in told.items() if wanted)
+
+
+def _dosed(design: Design) -> bool:
+    return len({spell.dose for spell in design.spells} - {None}) > 1
 
 
 def compare(
@@ -154,10 +208,20 @@ def compare(
             lambda: imputation(panel, design, model="linear").effect,
             "parallel trends in number; treated areas never serve as controls",
         ),
+        "etwfe": (
+            lambda: etwfe(panel, design, scale="link").aggregate("simple").effect,
+            "parallel trends in ratio; the mean of the log ratios of cohorts and periods, which "
+            "weigh by their areas and not by their events",
+        ),
         "group_time": (
             lambda: group_time(panel, design).aggregate("simple").effect,
             "parallel trends in number; leans on the one period before the start, so it is the "
             "noisiest on rare counts",
+        ),
+        "switchers": (
+            lambda: switchers(panel, design).effect,
+            "parallel trends in number since the last period before the switch; per unit of "
+            "treatment received, periods off included",
         ),
         "synthetic_did": (
             lambda: synthetic_did(panel, design, rng=rng).effect,
@@ -174,11 +238,12 @@ def compare(
             "error, which is too small for overdispersed counts",
         ),
     }
-    rows = [_row(name, make(), why, name == lead) for name, (make, why) in makers.items()]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    rows = [effect_row(name, make(), why, name == lead) for name, (make, why) in makers.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(name: str, effect: Effect, why: str, lead: bool) -> list[object]:
+def effect_row(name: str, effect: Effect, why: str, lead: bool) -> list[object]:
+    """One effect as a row of :func:`compare`: on its own scale, as IRR, per cent and crimes."""
     irr, change, prevented = effect.as_irr(), effect.percent_change(), effect.crimes_prevented()
     return [
         name,
