@@ -42,7 +42,7 @@ calibrate: $(STAMP)  ## size, coverage and power on real counts without an inter
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow tests/calibration
 
 coverage: $(STAMP)  ## coverage of every interval in worlds with known truth: docs/coverage.md
-	$(ONE_THREAD) $(BIN)/python tests/calibration/coverage_table.py --draws 2000
+	$(ONE_THREAD) $(BIN)/python -m tests.calibration.coverage_table
 
 clean:
 	rm -rf $(VENV) outputs/*/

@@ -1,172 +1,210 @@
 """Coverage of the 95 % interval of every estimator and error, in worlds with known truth.
 
-Run ``python tests/calibration/coverage_table.py --draws 2000``; it writes docs/coverage.md.
-
-Worlds: 200 areas in 20 boroughs on a grid, 48 months, about one event an area and month,
-overdispersed, correlated over months (0.5 from one to the next) and over space, a true rate ratio
-of 0.8 from month 36 on.
+``python -m tests.calibration.coverage_table`` makes docs/coverage.md. A run can be split and
+resumed: ``--parts every --columns "5 scattered" "5 clustered"`` adds to the store, ``--page``
+writes the page from it. Each draw has a seed of its own, so that the split changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.calibration.coverage_page import page
+from tests.calibration.coverage_worlds import (
+    AREAS,
+    ISSUE,
+    TUNED,
+    UNTOUCHED,
+    Places,
+    World,
+    X,
+    Y,
+)
 
 from hotspot_eval.design import Design
-from hotspot_eval.did import Imputation, LinearDid, PoissonDid, group_time
-from hotspot_eval.inference import randomization_test, wild_bootstrap
+from hotspot_eval.did import (
+    Imputation,
+    LinearDid,
+    PoissonDid,
+    etwfe,
+    group_time,
+    synthetic_did,
+)
+from hotspot_eval.inference import conley, randomization_test, wild_bootstrap
 from hotspot_eval.panel import Panel
-from hotspot_eval.periods import Periods
+from hotspot_eval.results import Effect
 
-N, T, START, TRUTH = 200, 48, 36, np.log(0.8)
-WIDE, HIGH = 20, 10
-X, Y = (axis.ravel() for axis in np.meshgrid(np.arange(WIDE), np.arange(HIGH)))
-BOROUGH = (X // 5) * 5 + Y // 2
-AREAS = tuple(f"A{i:03d}" for i in range(N))
-OWN, SHARED, SERIAL = 0.25, 0.10, 0.5
+__all__ = ["COLUMNS", "DEFAULT", "FEW", "PARTS", "Column", "lead", "study", "summary"]
+
+SEED = 20261122
+CHUNK = 100
 DEFAULT = "poisson_did (default)"
+PLACE = pd.DataFrame({"x": X * 1000.0, "y": Y * 1000.0}, index=list(AREAS))
+
+Maker = Callable[[Panel, Design, np.random.Generator], Iterator[tuple[str, Effect]]]
 
 
-def space() -> np.ndarray:
-    """Root of the spatial covariance: boroughs share half, the rest fades over two grid steps."""
-    distance = np.hypot(X[:, None] - X, Y[:, None] - Y)
-    together = 0.5 * (BOROUGH[:, None] == BOROUGH) + 0.5 * np.exp(-distance / 2.0)
-    return np.linalg.cholesky(together + 1e-9 * np.eye(N))
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """How many areas are treated, where they lie, and how many controls are left."""
+
+    k: int
+    places: Places = "scattered"
+    controls: int | None = None
+
+    @property
+    def name(self) -> str:
+        """``10 clustered``, ``5 treated, 2 controls``."""
+        if self.controls is not None:
+            return f"{self.k} treated, {self.controls} controls"
+        return f"{self.k} {self.places}"
 
 
-def world(rng: np.random.Generator, root: np.ndarray, k: int, clustered: bool):
-    """A panel, its design and the treated rows."""
-    noise = np.zeros((N, T))
-    fade = np.sqrt(1.0 - SERIAL**2)
-    own, field = rng.normal(size=N), root @ rng.normal(size=N)
-    for t in range(T):
-        own = SERIAL * own + fade * rng.normal(size=N)
-        field = SERIAL * field + fade * (root @ rng.normal(size=N))
-        noise[:, t] = np.sqrt(OWN) * own + np.sqrt(SHARED) * field
-    level = np.exp(0.6 * rng.normal(size=(N, 1)) + 0.2 * np.sin(np.arange(T) * np.pi / 6))
-    if clustered:
-        order = rng.permutation(20)
-        treated = np.flatnonzero(np.isin(BOROUGH, order[: -(-k // 10)]))
-        treated = rng.permutation(treated)[:k]
-    else:
-        treated = rng.choice(N, k, replace=False)
-    mean = level * np.exp(noise - (OWN + SHARED) / 2.0)
-    truth_count = float(mean[treated, START:].mean() * np.expm1(TRUTH))
-    mean[treated, START:] *= np.exp(TRUTH)
-    panel = Panel(
-        areas=AREAS,
-        periods=Periods.span(0, T - 1, frequency="step"),
-        outcomes=("y",),
-        counts=rng.poisson(mean)[:, :, None],
-        observed=np.ones((N, T, 1), dtype=bool),
-        cluster=tuple(f"B{b:02d}" for b in BOROUGH),
-    )
-    return panel, Design(treated=[AREAS[i] for i in treated], start=START), truth_count
+COLUMNS = tuple(Column(k=k, places=p) for k in (5, 10, 40) for p in ("scattered", "clustered"))
+PATCHES = tuple(Column(k=k, places="patch") for k in (10, 40))
+FEW = tuple(Column(k=k, controls=m) for k in (1, 5, 20) for m in (1, 2, 5, 9))
 
 
-def effects(panel: Panel, design: Design, rng: np.random.Generator, heavy: bool):
-    """Every estimator × error: its interval and whether it is on the count scale."""
+def every(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
+    """Every estimator with every error."""
     cr2 = PoissonDid(correction="CR2")(panel, design)
-    made = {
-        DEFAULT: (PoissonDid()(panel, design).effect, False),
-        "poisson_did, CR2 by area": (cr2.effect, False),
-        "poisson_did, CR1 by area": (PoissonDid(correction="CR1")(panel, design).effect, False),
-        "poisson_did, CR1 by borough": (
-            PoissonDid(correction="CR1", cluster="cluster")(panel, design).effect,
-            False,
-        ),
-        "poisson_did, wild score bootstrap": (wild_bootstrap(cr2, rng=rng, draws=399), False),
-        "imputation, Poisson (default)": (Imputation()(panel, design).effect, False),
-        "linear_did (default)": (LinearDid()(panel, design).effect, True),
-        "linear_did, CR2 by area": (LinearDid(correction="CR2")(panel, design).effect, True),
-        "imputation, linear (default)": (Imputation(model="linear")(panel, design).effect, True),
-    }
-    if heavy:
-        made["group_time"] = (group_time(panel, design).aggregate("simple").effect, True)
-        made["poisson_did, randomisation"] = (
-            randomization_test(panel, design, estimator=PoissonDid(), rng=rng, draws=199).effect,
-            False,
-        )
-    return made
+    yield DEFAULT, PoissonDid()(panel, design).effect
+    yield "imputation, Poisson (default)", Imputation()(panel, design).effect
+    yield "linear_did (default)", LinearDid()(panel, design).effect
+    yield "imputation, linear (default)", Imputation(model="linear")(panel, design).effect
+    yield "poisson_did, CR2 by area", cr2.effect
+    yield "poisson_did, CR1 by area", PoissonDid(correction="CR1")(panel, design).effect
+    yield (
+        "poisson_did, CR1 by borough",
+        PoissonDid(correction="CR1", cluster="cluster")(panel, design).effect,
+    )
+    yield "poisson_did, wild score bootstrap", wild_bootstrap(cr2, rng=rng, draws=199)
+    yield "poisson_did, Conley 4 km", conley(cr2, PLACE, cutoff_m=4000.0)
+    yield (
+        "poisson_did, randomisation",
+        randomization_test(panel, design, estimator=PoissonDid(), rng=rng, draws=199).effect,
+    )
+    yield "linear_did, CR2 by area", LinearDid(correction="CR2")(panel, design).effect
+    yield "etwfe, Poisson", etwfe(panel, design).aggregate("simple").effect
+    yield "group_time", group_time(panel, design).aggregate("simple").effect
 
 
-def study(draws: int, k: int, clustered: bool) -> pd.DataFrame:
-    root, rows = space(), []
-    for seed in range(draws):
-        rng = np.random.default_rng([20240601, k, clustered, seed])
-        panel, design, truth_count = world(rng, root, k, clustered)
-        for name, (effect, count) in effects(panel, design, rng, heavy=True).items():
-            truth = truth_count if count else TRUTH
-            missing = not np.isfinite(effect.ci_low)
+def slow(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
+    """What takes a second and more."""
+    yield "synthetic_did", synthetic_did(panel, design, rng=rng, draws=50).effect
+
+
+def defaults(
+    panel: Panel, design: Design, rng: np.random.Generator
+) -> Iterator[tuple[str, Effect]]:
+    """The default error in three models."""
+    del rng
+    yield DEFAULT, PoissonDid()(panel, design).effect
+    yield "imputation, Poisson (default)", Imputation()(panel, design).effect
+    yield "imputation, linear (default)", Imputation(model="linear")(panel, design).effect
+
+
+def lead(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
+    """The named default alone."""
+    del rng
+    yield DEFAULT, PoissonDid()(panel, design).effect
+
+
+def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFrame:
+    """One row a draw and method: whether the interval holds the truth, error, width."""
+    rows = []
+    key = zlib.crc32(f"{world.name}|{column.name}".encode())
+    for draw in draws:
+        rng = np.random.default_rng(np.random.SeedSequence([SEED, key, draw]))
+        panel, design, ratio, change = world.draw(rng, column.k, column.places)
+        if column.controls is not None:
+            rest = sorted(set(AREAS) - set(design.treated))
+            kept = rng.choice(rest, column.controls, replace=False)
+            design = Design(treated=design.treated, start=world.starts[0], controls=list(kept))
+        for name, effect in make(panel, design, rng):
+            truth = ratio if effect.scale == "log_irr" else change
             rows.append(
-                (
-                    name,
-                    missing,
-                    effect.ci_low <= truth <= effect.ci_high,
-                    effect.estimate - truth,
-                    effect.std_error,
-                )
+                {
+                    "world": world.name,
+                    "column": column.name,
+                    "draw": draw,
+                    "method": name,
+                    "inside": effect.ci_low <= truth <= effect.ci_high,
+                    "error": effect.estimate - truth,
+                    "std_error": effect.std_error,
+                    "width": effect.ci_high - effect.ci_low,
+                }
             )
-    table = pd.DataFrame(rows, columns=["name", "missing", "covered", "error", "std_error"])
-    kept = table[~table["missing"]].groupby("name", sort=False)
-    return pd.DataFrame(
+    return pd.DataFrame(rows)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Coverage, bias, spread and mean error of each method, among draws with an interval."""
+    by = ["world", "column", "method"]
+    had = rows[np.isfinite(rows["width"])].groupby(by, sort=False)
+    answer = pd.DataFrame(
         {
-            "coverage": kept["covered"].mean(),
-            "bias": kept["error"].mean(),
-            "spread": kept["error"].std(),
-            "mean_se": kept["std_error"].mean(),
+            "draws": rows.groupby(by, sort=False).size(),
+            "with_interval": had.size(),
+            "coverage": had["inside"].mean(),
+            "bias": had["error"].mean(),
+            "spread": had["error"].std(),
+            "mean_se": had["std_error"].mean(),
+            "width": had["width"].median(),
         }
     )
+    return answer.fillna({"with_interval": 0}).reset_index()
 
 
-def page(tables: dict[tuple[int, bool], pd.DataFrame], draws: int) -> str:
-    columns = {
-        f"{k} {'clustered' if c else 'scattered'}": t["coverage"] for (k, c), t in tables.items()
-    }
-    table = pd.DataFrame(columns)
-    table = table.loc[tables[next(iter(tables))].index]
-    head = "| estimator, error | " + " | ".join(table.columns) + " |\n"
-    head += "|---" * (len(table.columns) + 1) + "|\n"
-    body = "".join(
-        f"| {name} | " + " | ".join("–" if np.isnan(v) else f"{v:.3f}" for v in row) + " |\n"
-        for name, row in zip(table.index, table.to_numpy(), strict=True)
-    )
-    lead = pd.DataFrame({key: t.loc[DEFAULT] for key, t in tables.items()}).T
-    detail = "| treated | bias | spread of estimates | mean standard error |\n|---|---|---|---|\n"
-    detail += "".join(
-        f"| {k} {'clustered' if c else 'scattered'} | {r['bias']:.3f} | {r['spread']:.3f} | "
-        f"{r['mean_se']:.3f} |\n"
-        for (k, c), r in lead.iterrows()
-    )
-    worlds = (__doc__ or "").split("Worlds: ")[-1].replace("\n", " ").strip()
-    error = np.sqrt(0.95 * 0.05 / draws)
-    return (
-        "# Coverage\n\nMade by `make coverage`. Share of 95 % intervals that hold the truth, "
-        f"{draws:,} draws a column (Monte Carlo error {error:.3f}). {worlds}\n\n"
-        "Scattered: treated areas drawn from all. Clustered: drawn from as few boroughs as hold "
-        f"them (10 areas each).\n\n{head}{body}\n"
-        f"The default in detail (log rate ratio):\n\n{detail}"
-    )
+PARTS: dict[str, tuple[tuple[World, ...], tuple[Column, ...], Maker, float]] = {
+    "every": ((ISSUE,), COLUMNS, every, 1.0),
+    "worlds": ((*TUNED[1:], *UNTOUCHED), COLUMNS, defaults, 0.25),
+    "patches": ((*TUNED, *UNTOUCHED), PATCHES, lead, 0.25),
+    "few": ((ISSUE,), FEW, defaults, 0.25),
+    "slow": ((ISSUE,), COLUMNS, slow, 0.05),
+}
+
+
+def run(store: Path, parts: list[str], names: list[str] | None, draws: int) -> None:
+    """Add the chunks that ``store`` does not hold yet, all columns in turn."""
+    store.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        worlds, columns, make, share = PARTS[part]
+        total = max(int(draws * share), 1)
+        for first in range(0, total, CHUNK):
+            for world in worlds:
+                for column in columns:
+                    if names is not None and column.name not in names:
+                        continue
+                    stem = f"{part}, {world.name}, {column.name}, {first:05d}".replace(" ", "_")
+                    if (store / f"{stem}.csv").exists():
+                        continue
+                    chunk = range(first, min(first + CHUNK, total))
+                    study(world, column, chunk, make).to_csv(store / f"{stem}.csv", index=False)
+                    print(stem, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--draws", type=int, default=2_000)
+    parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=list(PARTS))
+    parser.add_argument("--columns", nargs="+", default=None)
+    parser.add_argument("--store", type=Path, default=Path("outputs/coverage"))
+    parser.add_argument("--page", action="store_true", help="only write the page from the store")
     parser.add_argument("--out", type=Path, default=Path("docs/coverage.md"))
     options = parser.parse_args()
-    tables = {}
-    for k in (5, 10, 40):
-        for clustered in (False, True):
-            start = time.perf_counter()
-            tables[k, clustered] = study(options.draws, k, clustered)
-            print(f"{k} clustered={clustered} {time.perf_counter() - start:.0f} s", flush=True)
-            print(tables[k, clustered].round(3).to_string(), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(tables, options.draws), encoding="utf-8")
+    if not options.page:
+        run(options.store, options.parts, options.columns, options.draws)
+    if options.page or (options.columns is None and set(options.parts) == set(PARTS)):
+        files = sorted(options.store.glob("*.csv"))
+        rows = pd.concat([pd.read_csv(file).assign(part=file.name.split(",")[0]) for file in files])
+        options.out.write_text(page(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
