@@ -13,7 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did import PoissonDid
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference import TopK
-from hotspot_eval.planning import balance, control_pools, far_controls, matched_sets
+from hotspot_eval.planning import balance, balances, control_pools, far_controls, matched_sets
 
 START = "2022-07"
 
@@ -98,6 +98,19 @@ def test_nothing_after_the_start_decides_a_set(world, design):
         for p in (world, other)
     )
     assert one.table["worst_difference"].equals(two.table["worst_difference"])
+
+
+def test_balances_keep_the_pool_that_cannot_be_had(world, design):
+    pools = control_pools(rule=TopK(k=3), per_treated=9)
+    found = balances(world, design, pools=pools)
+    assert list(found) == ["as declared", *pools]
+    assert found["as declared"].table.equals(balance(world, design).table)
+    lost = found["matched in level, trend and season"]
+    assert lost.check.status == "not assessed" and lost.table.empty
+    assert "too few to match" in lost.check.sentence
+    near = found["next in rank"].table.set_index("measure").loc["level", "difference"]
+    rest = found["as declared"].table.set_index("measure").loc["level", "difference"]
+    assert abs(near) < abs(rest)
 
 
 def test_refusals(world, design):

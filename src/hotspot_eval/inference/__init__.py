@@ -3,7 +3,7 @@
 from hotspot_eval.inference.bias_reduced import cr2_variance
 from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.curve import SpecificationCurve, specification_curve
-from hotspot_eval.inference.honest import Honest, honest_did
+from hotspot_eval.inference.honest import Honest, honest_check, honest_did
 from hotspot_eval.inference.left_out import LeftOut, leave_one_out
 from hotspot_eval.inference.rehearsal import Rehearsal, dress_rehearsal
 from hotspot_eval.inference.replay import Mimic, ReplayResult, Rule, Threshold, TopK, replay
@@ -32,6 +32,7 @@ __all__ = [
     "conley",
     "cr2_variance",
     "dress_rehearsal",
+    "honest_check",
     "honest_did",
     "leave_one_out",
     "placebo_dates",

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Assignment, Design, Estimator, Spell
+from hotspot_eval.design import Assignment, Design, Estimator, Spell, check_study
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
 from hotspot_eval.significance import p_value_from_draws
@@ -105,6 +106,8 @@ def placebo_dates(panel: Panel, design: Design, *, estimator: Estimator) -> Plac
     >>> len(placebo_dates(panel, design, estimator=PoissonDid()).draws)
     22
     """
+    check_study(panel, design)
+    check_estimator(estimator)
     assignment = design.on(panel)
     onset = assignment.first[assignment.rows("treated")]
     design = _with_windows(design, onset, len(panel.periods))
@@ -161,6 +164,8 @@ def placebo_places(
     """
     if draws < 1:
         raise InputError(Problem(where="argument 'draws'", what=f"must be at least 1, not {draws}"))
+    check_study(panel, design)
+    check_estimator(estimator)
     assignment = design.on(panel)
     rooms = homes(panel, assignment)
     short = [
@@ -201,20 +206,20 @@ def _placebo(
         raise InputError(
             Problem(where=name, what="every draw is the same: the placebo changes nothing")
         )
-    p = p_value_from_draws(estimate, usable)
+    p, least = p_value_from_draws(estimate, usable), 2.0 / (1 + len(usable))
     check = Check(
         name=name,
         threat=_THREAT,
         status="passed" if p <= 0.1 else "failed",
         sentence=f"{len(usable)} placebos run from {usable.min():.3f} to {usable.max():.3f}; the "
-        f"estimate is {estimate:.3f} (p = {p:.3f}).",
+        f"estimate is {estimate:.3f} (p = {p:.3f}, smallest attainable {least:.3f}).",
         evidence=frame.dropna(),
     )
     return Placebo(
         estimate=estimate,
         draws=frame,
         p_value=p,
-        smallest_p=2.0 / (1 + len(usable)),
+        smallest_p=least,
         check=check,
         notes=notes,
     )

@@ -9,7 +9,7 @@ from hotspot_eval.planning.matching import (
     matched_controls,
     same_rule_controls,
 )
-from hotspot_eval.planning.pools import MatchedSets, control_pools, matched_sets
+from hotspot_eval.planning.pools import MatchedSets, balances, control_pools, matched_sets
 from hotspot_eval.planning.power import DetectableEffect, minimum_detectable_effect
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "MatchedControls",
     "MatchedSets",
     "balance",
+    "balances",
     "control_pools",
     "design_table",
     "far_controls",

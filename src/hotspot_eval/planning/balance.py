@@ -13,7 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
 
-__all__ = ["Balance", "balance", "balance_of", "profiles", "standardised"]
+__all__ = ["Balance", "balance", "balance_of", "not_assessed", "profiles", "standardised"]
 
 Vector = NDArray[np.float64]
 _NAME = "balance of controls"
@@ -90,7 +90,7 @@ def balance(panel: Panel, design: Design) -> Balance:
     onset = int(assignment.first[treated].min())
     if onset < 6 or not len(controls):
         why = f"{onset} periods lie before the start, where six are needed"
-        return _unassessed(why if onset < 6 else "there is no control area")
+        return not_assessed(why if onset < 6 else "there is no control area")
     return balance_of(profiles(panel, onset), treated, controls)
 
 
@@ -166,7 +166,8 @@ def balance_of(
     )
 
 
-def _unassessed(why: str) -> Balance:
+def not_assessed(why: str) -> Balance:
+    """A balance that could not be looked at, and why."""
     columns = ["measure", "treated", "controls", "all_areas", "difference"]
     sentence = f"{why[:1].upper()}{why[1:]}."
     return Balance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design, Estimator
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.curve import ControlPool
+from hotspot_eval.inference.curve_null import DECLARED
 from hotspot_eval.inference.replay import TopK
 from hotspot_eval.panel import Panel
-from hotspot_eval.planning.balance import balance_of
+from hotspot_eval.planning.balance import Balance, balance, balance_of, not_assessed
 from hotspot_eval.planning.matching import (
     Candidates,
     candidates_of,
@@ -25,7 +26,7 @@ from hotspot_eval.planning.matching import (
     same_rule_controls,
 )
 
-__all__ = ["MatchedSets", "control_pools", "matched_sets"]
+__all__ = ["MatchedSets", "balances", "control_pools", "matched_sets"]
 
 
 def control_pools(
@@ -87,6 +88,41 @@ def control_pools(
         name = f"at least {at_least_m:g} m away"
         pools[name] = partial(far_controls, centroids=centroids, at_least_m=at_least_m)
     return pools
+
+
+def balances(
+    panel: Panel, design: Design, *, pools: Mapping[str, ControlPool]
+) -> dict[str, Balance]:
+    """Balance of the declared controls ("as declared") and of every other pool.
+
+    Parameters
+    ----------
+    panel : Panel, of one outcome
+    design : Design
+    pools : mapping of name to function
+        Of :func:`control_pools`.
+
+    Returns
+    -------
+    dict of name to Balance
+        A pool that cannot be had is there too, not assessed, with the reason.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame([(a, t, m + t % 3) for a, m in zip("ABCD", (9, 1, 8, 2))
+    ...                       for t in range(12)], columns=["area", "period", "n"])
+    >>> panel = Panel.from_counts(frame, area="area", period="period", count="n")
+    >>> found = balances(panel, Design(treated=["A"], start=9), pools=control_pools(per_treated=1))
+    >>> [one.check.status for one in found.values()]
+    ['failed', 'passed', 'failed']
+    """
+    found = {DECLARED: balance(panel, design)}
+    for name, pool in pools.items():
+        try:
+            found[name] = balance(panel, _against(design, [str(a) for a in pool(panel, design)]))
+        except InputError as error:
+            found[name] = not_assessed(str(error))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

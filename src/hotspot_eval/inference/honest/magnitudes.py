@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 from math import comb
 
@@ -19,6 +20,8 @@ _KAPPA = 0.1
 _MANY_VERTICES = 20_000
 _DRAWS = 12
 _TINY = 1e-9
+_POINTS = 161
+_WIDENINGS = 8
 
 
 def relative_interval(
@@ -98,7 +101,7 @@ class _Moments:
 
     def least_favourable(self, kappa: float) -> float:
         """Quantile of η with every moment binding; an upper bound where vertices are too many."""
-        normal = stats.norm.ppf(qmc.Sobol(len(self.y), scramble=True, rng=0).random_base2(_DRAWS))
+        normal = _normal(len(self.y))
         values, vectors = np.linalg.eigh(self.sigma)
         draws = normal @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
         if self.vertices is not None:
@@ -150,6 +153,13 @@ class _Moments:
         return low, high
 
 
+@cache
+def _normal(size: int) -> Float:
+    """The same even-spread normal numbers for every set of a study."""
+    numbers: Float = stats.norm.ppf(qmc.Sobol(size, scramble=True, rng=0).random_base2(_DRAWS))
+    return numbers
+
+
 def _truncated_quantile(q: float, sd: float, low: float, high: float) -> float:
     if low >= high:
         return high
@@ -164,12 +174,19 @@ def _truncated_quantile(q: float, sd: float, low: float, high: float) -> float:
 def _invert(
     moments: _Moments, b: Float, v: Float, n_pre: int, w: Float, alpha: float
 ) -> tuple[float, float] | None:
-    """Ends of the accepted effects: a grid, then bisection between accepted and rejected."""
+    """Ends of the accepted effects: a grid, widened until its ends are rejected, then bisection.
+
+    Infinite where 2,500 standard errors from the estimate are accepted still.
+    """
     centre = float(w @ b[n_pre:])
     reach = 20.0 * float(np.sqrt(w @ v[n_pre:, n_pre:] @ w))
     bound = moments.least_favourable(_KAPPA * alpha)
-    grid = np.linspace(min(centre, 0.0) - reach, max(centre, 0.0) + reach, 161)
-    accepted = np.array([not moments.rejects(theta, alpha, bound) for theta in grid])
+    for _ in range(_WIDENINGS):
+        grid = np.linspace(min(centre, 0.0) - reach, max(centre, 0.0) + reach, _POINTS)
+        accepted = np.array([not moments.rejects(theta, alpha, bound) for theta in grid])
+        if not (accepted[0] or accepted[-1]):
+            break
+        reach *= 2.0
     if not accepted.any():
         return None
     first = int(accepted.argmax())
@@ -184,8 +201,6 @@ def _invert(
                 inside = middle
         return inside
 
-    low = float(grid[0]) if first == 0 else edge(float(grid[first]), float(grid[first - 1]))
-    high = (
-        float(grid[-1]) if last == len(grid) - 1 else edge(float(grid[last]), float(grid[last + 1]))
-    )
+    low = -np.inf if first == 0 else edge(float(grid[first]), float(grid[first - 1]))
+    high = np.inf if last == len(grid) - 1 else edge(float(grid[last]), float(grid[last + 1]))
     return low, high

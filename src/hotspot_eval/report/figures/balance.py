@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
+from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, nothing, styled, tidy
 
 __all__ = ["love_frame", "love_plot"]
 
@@ -24,7 +24,8 @@ def love_frame(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     tables : mapping of name to DataFrame
-        Of :class:`hotspot_eval.planning.Balance`; sets without a table are left out.
+        Of :class:`hotspot_eval.planning.Balance`; a set that was not assessed has none and is left
+        out.
     """
     told = {
         name: table.set_index("measure")["difference"].astype(float)
@@ -32,8 +33,9 @@ def love_frame(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         if len(table)
     }
     if not told:
-        raise InputError(Problem(where="love plot", what="has no balance to show"))
-    return pd.DataFrame(told).rename_axis("measure").reset_index()
+        return pd.DataFrame(columns=["measure"])
+    order = list(dict.fromkeys(measure for column in told.values() for measure in column.index))
+    return pd.DataFrame(told).reindex(order).rename_axis("measure").reset_index()
 
 
 @styled
@@ -48,7 +50,7 @@ def love_plot(
     Parameters
     ----------
     frame : DataFrame
-        Of :func:`love_frame`.
+        Of :func:`love_frame`; an empty one gives a figure that says so.
     label : str
         What the horizontal axis measures.
     note : str
@@ -57,13 +59,13 @@ def love_plot(
     Raises
     ------
     InputError
-        If there is nothing to draw, or more than four sets of controls.
+        If there are more than four sets of controls.
     """
     names = [name for name in frame.columns if name != "measure"]
-    if frame.empty or not 1 <= len(names) <= len(_MARKS):
-        raise InputError(
-            Problem(where="love plot", what=f"needs measures, and one to {len(_MARKS)} sets")
-        )
+    if len(names) > len(_MARKS):
+        raise InputError(Problem(where="love plot", what=f"shows at most {len(_MARKS)} sets"))
+    if frame.empty or not names:
+        return nothing("no set of controls could be assessed")
     figure, axes = new_figure(1.6 + 0.42 * len(frame))
     axes.axvspan(-_LIMIT, _LIMIT, color=COLOURS["pale"], zorder=0, label=f"Alike: within ±{_LIMIT}")
     axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, zorder=1)

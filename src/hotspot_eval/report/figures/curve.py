@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.report.figures.style import COLOURS, WIDTH, footnote, styled, tidy
+from hotspot_eval.report.figures.style import COLOURS, WIDTH, footnote, nothing, styled, tidy
 
 __all__ = ["specification_curve", "specification_frame"]
 
@@ -50,21 +49,14 @@ def specification_curve(
     Parameters
     ----------
     frame : DataFrame
-        Of :func:`specification_frame`.
+        Of :func:`specification_frame`; fewer than two are no curve, and the figure says so.
     label : str
         What the vertical axis measures.
     note : str
         Counts and period.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two specifications.
     """
     if len(frame) < 2:
-        raise InputError(
-            Problem(where="specification curve", what="needs two specifications with an estimate")
-        )
+        return nothing("fewer than two specifications have an estimate")
     rows = _rows(frame)
     heights = (_HEAD, max(_ROW * (len(rows) + 0.5), 0.6))
     figure = Figure(
@@ -118,6 +110,14 @@ def _estimates(axes: Axes, frame: pd.DataFrame, label: str) -> None:
         linewidth=wide, zorder=2, label="Interval of the estimator itself",
     )  # fmt: skip
     size = max(2.5, min(6.0, 340 / len(frame)))
+    for beyond, end, marker in (
+        (low < limits[0], limits[0], "v"),
+        (high > limits[1], limits[1], "^"),
+    ):
+        axes.plot(
+            place[beyond], np.full(int(beyond.sum()), end), linestyle="", marker=marker,
+            markersize=6, color=COLOURS["soft"], clip_on=False, zorder=3,
+        )  # fmt: skip
     for inside, face, text in (
         (apart, COLOURS["ink"], "Interval leaves out no change"),
         (~apart, "white", "Interval includes no change"),

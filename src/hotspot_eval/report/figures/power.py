@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
+from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, nothing, styled, tidy
 
 __all__ = ["power_curve"]
 
@@ -21,21 +20,20 @@ def power_curve(
     Parameters
     ----------
     curve : DataFrame
-        Of :class:`hotspot_eval.planning.DetectableEffect`: percent (negative), power.
+        Of :class:`hotspot_eval.planning.DetectableEffect`: percent (negative), power; drawn up to
+        where nearly every study finds it. An empty one gives a figure that says so.
     power : float
         Probability asked for.
     detectable : float
         The minimum detectable effect in per cent (negative); NaN where no reduction is found.
     note : str
         Counts and period.
-
-    Raises
-    ------
-    InputError
-        If the curve has fewer than two points.
     """
     if len(curve) < 2:
-        raise InputError(Problem(where="power curve", what="needs two points or more"))
+        return nothing("there is no reference distribution to read the power from")
+    sure = np.flatnonzero(curve["power"].to_numpy(dtype=float) > 0.995)
+    if len(sure):
+        curve = curve.iloc[: max(int(sure[0]) + 2, 3)]
     figure, axes = new_figure(3.9)
     size = -curve["percent"].to_numpy(dtype=float)
     found = 100.0 * curve["power"].to_numpy(dtype=float)

@@ -19,6 +19,7 @@ __all__ = [
     "WIDTH",
     "footnote",
     "new_figure",
+    "nothing",
     "period_ticks",
     "styled",
     "tidy",
@@ -64,6 +65,14 @@ def new_figure(height: float, *, width: float = WIDTH) -> tuple[Figure, Axes]:
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
     figure = Figure(figsize=(width, height), facecolor="white", layout=layout)
     return figure, figure.add_subplot()
+
+
+def nothing(why: str) -> Figure:
+    """A figure that says why there is none, so that a page keeps its place for it."""
+    figure, axes = new_figure(1.2)
+    axes.set_axis_off()
+    axes.text(0.0, 0.5, f"Nothing to show: {why}.", va="center", color=COLOURS["soft"])
+    return figure
 
 
 def tidy(axes: Axes, *, grid: Literal["x", "y"] = "y") -> None:
