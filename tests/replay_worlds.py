@@ -184,20 +184,25 @@ def restless(
     hot=0.0,
     own=0.15,
     first="2017-01",
+    weeks=0,
 ):
     """No operation, but shocks that last: of each area, of boroughs and London, of busy areas.
 
     ``hot`` moves the busier areas of every borough together: what no borough can tell from an
-    operation that all of them begin at once.
+    operation that all of them begin at once. With ``weeks`` the same shocks in so many weeks, and
+    a quarter of the events in each.
     """
+    periods, pace = (weeks, 4) if weeks else (months, 1)
     n = clusters * areas
     cluster = np.repeat(np.arange(clusters), areas)
-    level = np.log(mean) + rng.normal(0, 0.5, n)
+    level = np.log(mean / pace) + rng.normal(0, 0.5, n)
 
     def wander(spread, count, keep):
-        steps = rng.normal(0, spread, (count, months))
-        for t in range(1, months):
-            steps[:, t] += keep * steps[:, t - 1]
+        slow = keep ** (1 / pace)
+        spread *= np.sqrt((1 - slow**2) / (1 - keep**2))
+        steps = rng.normal(0, spread, (count, periods))
+        for t in range(1, periods):
+            steps[:, t] += slow * steps[:, t - 1]
         return steps
 
     busy = np.maximum((level - level.mean()) / level.std(), 0.0)
@@ -205,6 +210,8 @@ def restless(
     rate = rate + wander(shared, clusters, 0.8)[cluster] + busy[:, None] * wander(hot, 1, 0.8)
     ids = [f"{chr(65 + c)}{i:02}" for c in range(clusters) for i in range(areas)]
     labels = pd.period_range(first, periods=months, freq="M").strftime("%Y-%m")
+    if weeks:
+        labels = pd.date_range("2017-01-02", periods=weeks, freq="7D").strftime("%Y-%m-%d")
     return panel_of(rng.poisson(np.exp(rate)), ids, [i[0] for i in ids], labels)
 
 

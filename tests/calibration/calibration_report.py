@@ -3,65 +3,63 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tests.calibration.calibration_worlds import worlds_table
-from tests.calibration.placebo_study import (
-    REDUCTION,
-    Cell,
-    block_interval,
-    cells,
-    lsoa_panel,
-    ordinary,
-    play,
-    stage_of,
-    street_panel,
-    study_cell,
-    study_together,
-    ward_panel,
-    yardstick,
-)
+from tests.calibration.calibration_run import SEED, Part, play_all
+from tests.calibration.calibration_text import TEXT
+from tests.calibration.calibration_together import GROUPS, together_row
+from tests.calibration.calibration_worlds import KINDS, SHOCKS, worlds_table
+from tests.calibration.placebo_study import REDUCTION, Cell, block_interval, cells
 
 from hotspot_eval.inference.replay.recipe import independent_windows
-from hotspot_eval.panel import Panel
 
-SCORED = ("violence_with_injury", "robbery", "LSOA burglary")
-FROZEN_ON = ("theft", "criminal_damage_arson", "burglary", "public_order", "weapons_possession")
-SEED = 20261122
+UNTOUCHED = ("violence_with_injury", "robbery", "LSOA burglary")
+TUNING = ("theft", "criminal_damage_arson", "burglary", "public_order", "weapons_possession")
 SIZE = (0.03, 0.07)
 SIZE_WITHIN = (0.02, 0.09)
+WORLDS = 200
+CHUNK = 50
+
+Told = dict[Part, pd.DataFrame]
 
 
-def panels(data: Path, outcomes: Iterable[str]) -> dict[str, Panel]:
+def all_parts() -> list[Part]:
+    """Everything that the document tells, the longest first."""
+    scored, tuned = list(cells(UNTOUCHED)), [c for c in cells(TUNING) if c.pre == c.post]
+    twins = [c for c in cells(UNTOUCHED[:2], mimicked=True) if c.gap == 0 and c.pre == c.post]
+    other = [c for c in cells(["LSOA burglary 2019–20"]) if c.post == 3]
+    even = [c for c in scored if c.gap == 0 and c.pre == c.post]
+    short = [c for c in even if c.post == 3 and c.outcome != "LSOA burglary"]
+    together = [c for c in [*even, *tuned] if c.post == 3 and c.rule != "random"]
+    return [
+        *(Part(kind="peers", cell=c, option="synthetic", every=30) for c in short),
+        *(Part(kind="cells", cell=c, every=6) for c in twins),
+        *(Part(kind="together", cell=c, option=g) for c in together for g in GROUPS),
+        *(
+            Part(kind="worlds", option=f"{name}|{shock}", first=first, count=CHUNK)
+            for name in KINDS
+            for shock in SHOCKS
+            for first in range(0, WORLDS, CHUNK)
+        ),
+        *(Part(kind="peers", cell=c, option="dear", every=15) for c in even),
+        *(Part(kind="peers", cell=c, option="cheap", every=5) for c in scored),
+        *(Part(kind="cells", cell=c) for c in [*scored, *tuned, *other]),
+    ]
+
+
+def chosen(told: Told, outcomes: Iterable[str], *, mimicked: bool = False) -> dict:
+    """The placebo studies of some outcomes, by cell."""
     return {
-        name: lsoa_panel(data) if name == "LSOA burglary" else ward_panel(data, name)
-        for name in outcomes
+        part.cell: table
+        for part, table in told.items()
+        if part.kind == "cells"
+        and part.cell.mimicked == mimicked
+        and part.cell.outcome in set(outcomes)
     }
-
-
-def run_cells(panels: dict[str, Panel], study: Iterable[Cell], *, every: int = 1) -> dict:
-    """Studies of each cell, with the strata that size is looked at by."""
-    out = {}
-    for cell in study:
-        panel = panels[cell.outcome]
-        table = study_cell(panel, cell, np.random.default_rng(SEED), every=every)
-        if "change" in table:
-            table = yardstick(table)
-        counts = panel.counts[:, :, 0]
-        labels = np.array(sorted(set(panel.cluster)))
-        cluster = np.searchsorted(labels, np.array(panel.cluster))
-        level = pd.Series(counts.mean(axis=1)).groupby(cluster).mean()
-        size = pd.Series(1, index=range(len(cluster))).groupby(cluster).sum()
-        table["level"] = table["cluster"].map(pd.qcut(level.rank(method="first"), 3, labels=False))
-        table["size"] = table["cluster"].map(pd.qcut(size.rank(method="first"), 3, labels=False))
-        start = panel.periods.starts[table["onset"]].astype("datetime64[M]")
-        table["quarter"] = start.astype(int) % 12 // 3 + 1
-        table["year"] = start.astype("datetime64[Y]").astype(int) + 1970
-        out[cell] = table
-    return out
 
 
 def name_of(cell: Cell) -> dict[str, object]:
@@ -138,59 +136,42 @@ def strata_table(results: dict) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ordinary_table(panels: dict[str, Panel], study: Iterable[Cell], every: int) -> pd.DataFrame:
-    """Share of placebo studies in which ordinary tools report an effect."""
+def peers_table(told: Told, tools: str, keys: Iterable[str]) -> pd.DataFrame:
+    """Share of placebo studies in which ordinary tools report an effect, and their NaN."""
+    studies = pd.concat(
+        [
+            table.assign(**name_of(part.cell))
+            for part, table in told.items()
+            if part.kind == "peers" and part.option == tools
+        ]
+    )
+    keys = list(keys)
+    p = studies.drop(columns=["cluster", "onset", "outcome", "rule", "post/pre/gap"])
+    rejected = (p <= 0.05).where(p.notna())
+    by = [studies[key] for key in keys]
+    count = studies.groupby(by, sort=False).size().rename("studies")
+    return pd.concat(
+        [count, rejected.astype(float).groupby(by, sort=False).mean()], axis=1
+    ).reset_index()
+
+
+def joint_table(told: Told, outcomes: Iterable[str]) -> pd.DataFrame:
+    """Several boroughs on real counts, nothing done: four, all, and eight in steps."""
     rows = []
-    for cell in study:
-        scenes = play(stage_of(panels[cell.outcome]), cell, np.random.default_rng(SEED))
-        some = scenes.take(np.arange(0, len(scenes), every))
-        rejected = (ordinary(panels[cell.outcome], cell, some) <= 0.05).mean()
-        rows.append(
-            name_of(cell)
-            | {
-                "studies": len(some),
-                "OLS, CR1": rejected["p_linear_cr1"],
-                "Poisson, CR1": rejected["p_poisson_cr1"],
-                "Poisson, CR2": rejected["p_poisson_cr2"],
-                "WDD": rejected["p_wdd"],
-                "group-time, one base month": rejected["p_group_time"],
-            }
-        )
+    for part, table in told.items():
+        if part.kind == "together" and part.cell.outcome in set(outcomes):
+            name = {"outcome": part.cell.outcome, "rule": part.cell.rule, "boroughs": part.option}
+            rows.append(name | together_row(table, SEED))
     return pd.DataFrame(rows)
 
 
-def joint_table(panels: dict[str, Panel]) -> pd.DataFrame:
-    """Boroughs that start together on real counts, nothing done: four at random, and all."""
-    rows = []
-    for outcome, rule in (
-        ("violence_with_injury", "count"),
-        ("violence_with_injury", "change"),
-        ("robbery", "count"),
-    ):
-        cell = Cell(outcome=outcome, rule=rule, post=3, pre=3, gap=0)
-        for size in (4, None):
-            told = study_together(panels[outcome], cell, np.random.default_rng(SEED), size=size)
-            seen = told.dropna(subset=["p"])
-            share, low, high = block_interval(
-                (seen["p"] <= 0.05).astype(float), seen["onset"], np.random.default_rng(SEED)
-            )
-            rows.append(
-                {
-                    "outcome": outcome,
-                    "rule": rule,
-                    "boroughs": "all" if size is None else str(size),
-                    "studies": len(told),
-                    "NaN": told["p"].isna().mean(),
-                    "size": share,
-                    "low": low,
-                    "high": high,
-                    "coverage": seen["covers"].mean(),
-                    "mean effect": seen["estimate"].mean(),
-                    "SD of effects": seen["estimate"].std(),
-                    "mean SE": seen["std_error"].mean(),
-                }
-            )
-    return pd.DataFrame(rows)
+def joint_mean(table: pd.DataFrame) -> pd.DataFrame:
+    """Over the cells of each kind of group."""
+    seen = table.assign(
+        **{"SD / SE": table["SD of effects"] / table["root mean square SE"]}
+    ).groupby("boroughs", sort=False)
+    columns = ["NaN", "size", "coverage", "mean effect", "SD / SE", "power at −20 %"]
+    return pd.concat([seen["studies"].sum(), seen[columns].mean()], axis=1).reset_index()
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -207,83 +188,87 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join([head, rule, *body])
 
 
-def write_report(data: Path, target: Path, *, worlds: int = 50) -> dict[str, pd.DataFrame]:
+def write_report(data: Path, target: Path) -> dict[str, pd.DataFrame]:
     """Run the whole study and write it down; returns its tables."""
-    scored = panels(data, SCORED)
-    results = run_cells(scored, list(cells(SCORED)))
+    told = play_all(data, all_parts())
+    default = default_table(chosen(told, UNTOUCHED))
     tables = {
-        "default": default_table(results),
-        "strata": strata_table(results),
-        "ordinary": ordinary_table(scored, list(cells(SCORED)), every=5),
-        "frozen": default_table(
-            run_cells(panels(data, FROZEN_ON), [c for c in cells(FROZEN_ON) if c.pre == c.post])
+        "default": default,
+        "strata": strata_table(chosen(told, UNTOUCHED)),
+        "tuning": default_table(chosen(told, TUNING)),
+        "mimic": default_table(chosen(told, UNTOUCHED, mimicked=True)),
+        "other": default_table(chosen(told, ["LSOA burglary 2019–20"])),
+        "cheap": peers_table(told, "cheap", ["outcome", "rule", "post/pre/gap"]),
+        "dear": peers_table(told, "dear", ["outcome", "rule", "post/pre/gap"]),
+        "synthetic": peers_table(told, "synthetic", ["outcome", "rule", "post/pre/gap"]),
+        "joint": joint_table(told, UNTOUCHED),
+        "joint tuning": joint_table(told, TUNING),
+        "worlds": worlds_table(
+            pd.concat([table for part, table in told.items() if part.kind == "worlds"])
         ),
     }
-    twins = [c for c in cells(SCORED[:2], mimicked=True) if c.gap == 0 and c.pre == c.post]
-    tables["mimic"] = default_table(run_cells(scored, twins, every=6))
-    tables["other"] = default_table(run_cells(other_panels(data), other_cells()))
-    tables["joint"] = joint_table(scored)
-    tables["worlds"] = worlds_table(worlds, SEED)
     target.write_text(_document(tables), encoding="utf-8")
     return tables
 
 
-def other_panels(data: Path) -> dict[str, Panel]:
-    people = data / "lookups" / "london_lsoa11_mid2020_pop.csv"
-    streets = data / "police_uk" / "metropolitan-burglary"
-    return {"LSOA burglary 2019–20": street_panel(streets, people, "Burglary")}
+NAMES = ["outcome", "rule", "post/pre/gap"]
+FULL = [
+    *NAMES,
+    "studies",
+    "windows",
+    "NaN",
+    "size",
+    "low",
+    "high",
+    "in [.03, .07]",
+    "mean effect",
+    "block SE",
+    "within 2 SE",
+    "bias at −20 %",
+    "coverage",
+    "coverage at −20 %",
+    "power",
+]
+PEERS = [
+    *NAMES,
+    "size",
+    "power",
+    "plain size",
+    "plain power",
+    "standardised size",
+    "standardised power",
+    "yardstick power",
+]
+SHORT = [
+    *NAMES,
+    "studies",
+    "NaN",
+    "size",
+    "low",
+    "high",
+    "mean effect",
+    "coverage at −20 %",
+    "power",
+]
 
 
-def other_cells() -> list[Cell]:
-    return [c for c in cells(["LSOA burglary 2019–20"]) if c.post == 3]
+def in_short(table: pd.DataFrame) -> str:
+    """One sentence of a part's cells."""
+    ratio = table["power"].mean() / table["plain power"].mean()
+    return (
+        f"size {table['size'].min():.3f} to {table['size'].max():.3f}, mean "
+        f"{table['size'].mean():.3f}, compatible with [.03, .07] in "
+        f"{int(table['in [.03, .07]'].sum())} of {len(table)} cells; mean effect within two block "
+        f"standard errors of zero in {int(table['within 2 SE'].sum())}; largest bias at −20 % "
+        f"{table['bias at −20 %'].abs().max():.3f} (log); lowest coverage "
+        f"{table['coverage at −20 %'].min():.3f}; mean power {table['power'].mean():.3f}, against "
+        f"{table['plain power'].mean():.3f} for raw ranks ({ratio:.2f} times) and "
+        f"{table['yardstick power'].mean():.3f} for the yardstick (that borough's own placebo mean "
+        f"and spread, in sample); largest share without a verdict {table['NaN'].max():.3f}"
+    )
 
 
-def _document(tables: dict[str, pd.DataFrame]) -> str:
-    default, strata = tables["default"], tables["strata"]
-    outside = strata[~strata["in [.02, .09]"]]
-    columns = [
-        "outcome",
-        "rule",
-        "post/pre/gap",
-        "studies",
-        "windows",
-        "NaN",
-        "size",
-        "low",
-        "high",
-        "in [.03, .07]",
-        "mean effect",
-        "block SE",
-        "within 2 SE",
-        "bias at −20 %",
-        "coverage",
-        "coverage at −20 %",
-        "power",
-    ]
-    peers = [
-        "outcome",
-        "rule",
-        "post/pre/gap",
-        "size",
-        "power",
-        "plain size",
-        "plain power",
-        "standardised size",
-        "standardised power",
-        "yardstick power",
-    ]
-    short = [
-        *columns[:3],
-        "studies",
-        "NaN",
-        "size",
-        "low",
-        "high",
-        "mean effect",
-        "coverage at −20 %",
-        "power",
-    ]
-    ratio = default["power"].mean() / default["plain power"].mean()
+def _by_stratum(strata: pd.DataFrame) -> pd.DataFrame:
     by = (
         strata.groupby(["stratum", "value"])
         .apply(
@@ -300,105 +285,40 @@ def _document(tables: dict[str, pd.DataFrame]) -> str:
         )
         .reset_index()
     )
-    for name in ("value", "cells", "cells in [.02, .09]"):
-        by[name] = by[name].astype(int)
-    return _TEXT.format(
+    whole = ["value", "cells", "cells in [.02, .09]"]
+    return by.astype(dict.fromkeys(whole, int))
+
+
+def _document(tables: dict[str, pd.DataFrame]) -> str:
+    default, strata = tables["default"], tables["strata"]
+    outside = strata[~strata["in [.02, .09]"]]
+    return TEXT.format(
         date=dt.date.today().isoformat(),
-        sizes=f"{default['size'].min():.3f} to {default['size'].max():.3f}",
-        fits=int(default["in [.03, .07]"].sum()),
-        cells=len(default),
-        centred=int(default["within 2 SE"].sum()),
-        bias=f"{default['bias at −20 %'].abs().max():.3f}",
-        cover=f"{default['coverage at −20 %'].min():.3f}",
-        power=f"{default['power'].mean():.3f}",
-        plain=f"{default['plain power'].mean():.3f}",
-        yard=f"{default['yardstick power'].mean():.3f}",
-        ratio=f"{ratio:.2f}",
-        nan=f"{default['NaN'].max():.3f}",
-        n_outside=len(outside),
-        n_strata=len(strata),
-        default=markdown(default[columns]),
-        peers=markdown(default[peers]),
-        ordinary=markdown(tables["ordinary"]),
-        strata=markdown(by),
+        untouched=textwrap.fill(
+            f"**Untouched outcomes** (nothing in the method was chosen on them): "
+            f"{in_short(default)}. Of {len(strata)} strata of their cells, {len(outside)} are not "
+            "compatible with [.02, .09].",
+            100,
+        ),
+        tuned=textwrap.fill(
+            "**Tuning outcomes** (features, prior and ladder were chosen on these): "
+            f"{in_short(tables['tuning'])}.",
+            100,
+        ),
+        default=markdown(default[FULL]),
+        peers=markdown(default[PEERS]),
+        cheap=markdown(tables["cheap"]),
+        dear=markdown(tables["dear"]),
+        synthetic=markdown(tables["synthetic"]),
+        strata=markdown(_by_stratum(strata)),
         outside=markdown(outside) if len(outside) else "None.",
-        frozen=markdown(tables["frozen"][short]),
-        mimic=markdown(tables["mimic"][short]),
-        other=markdown(tables["other"][short]),
+        tuning=markdown(tables["tuning"][FULL]),
+        mimic=markdown(tables["mimic"][SHORT]),
+        other=markdown(tables["other"][SHORT]),
         joint=markdown(tables["joint"]),
+        joint_mean=markdown(joint_mean(tables["joint"])),
+        joint_tuning=markdown(tables["joint tuning"]),
+        joint_tuning_mean=markdown(joint_mean(tables["joint tuning"])),
         worlds=markdown(tables["worlds"]),
+        n_worlds=WORLDS,
     )
-
-
-_TEXT = """# Calibration: what the default says when nothing happened
-
-Written by `make calibrate` on {date}. Failures stay in the tables.
-
-Real counts without any intervention: London wards × 45 months (2021-04 to 2024-12) and London
-LSOAs × 48 months of burglary (2013 to 2016). Every borough × date pair with fifteen months before
-it is one study: five areas are "treated" by a rule, the rest of the borough is the control, and
-selection replay judges them with the pool it would really have had (other boroughs up to that
-date; the own borough only where the window had ended). Twenty-four months of history are used
-where sixty scenes have them; 45 months allow that for late dates only, and the early ones stand on
-rung 2 (fifteen months). The interval beside a share resamples whole boroughs 999 times. Power and
-coverage at −20 % thin the treated post window of the same studies to four fifths.
-
-**In short.** Size {sizes} over {cells} cells, compatible with [.03, .07] in {fits}; mean effect
-within two block standard errors of zero in {centred}; largest bias at −20 % {bias} (log); lowest
-coverage {cover}; mean power {power}, against {plain} for raw ranks ({ratio} times) and {yard} for
-the yardstick (that borough's own placebo mean and spread, in sample); largest share without a
-verdict {nan}. Of {n_strata} strata of cells, {n_outside} are not compatible with [.02, .09].
-
-## The default
-{default}
-
-## Beside it: plain ranks, standardised ranks, and the in-sample yardstick
-{peers}
-
-## Ordinary tools on the same studies (every fifth)
-Share of studies with p ≤ .05. Standard errors clustered by area; WDD per area and month with
-Poisson variance; group-time with its one base month. Nothing was done in any of them.
-
-{ordinary}
-
-## Size by borough level, borough size, quarter and year
-Terciles 0 to 2 from low to high; size is borough size in areas. One line a stratum, over the
-{cells} cells; below it every stratum of a cell whose interval misses [.02, .09].
-
-{strata}
-
-{outside}
-
-## Outcomes on which the recipe was frozen
-The two features that watch the own controls against other boroughs, and other boroughs alone, were
-chosen on these five outcomes and scored on the three above.
-
-{frozen}
-
-## Mimic under each true rule (every sixth study)
-The pool is played by `Mimic`, told the treated areas of each study; the areas were chosen by the
-rule in the second column.
-
-{mimic}
-
-## Other data
-Metropolitan burglary by LSOA, 2019 and 2020: lockdown inside the windows, twenty-four months in
-all. Northumbria's street files hold seventeen months, one of them missing: no date has fifteen
-months before it, so there is no scene and replay answers NaN with that reason.
-
-{other}
-
-## Boroughs that start together, real counts
-Three months after, three before. "4": London's boroughs dealt into groups of four at every second
-date; "all": all at each date, so that no borough is left to compare with and the test rests on
-what dates share. The interval resamples dates; neighbouring dates overlap, so it is too narrow.
-
-{joint}
-
-## Simulated worlds with known truth
-Eight boroughs of fourteen areas × 72 months; shocks that last to areas, boroughs and London, and,
-where "shared", to the busier areas of all boroughs at once. Post three months, pre twelve; rule:
-most crime in the last three months.
-
-{worlds}
-"""

@@ -15,9 +15,8 @@ import pandas as pd
 from scipy import stats
 
 from hotspot_eval.design import Design
-from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.inference.replay import Mimic, TopK
-from hotspot_eval.inference.replay.engine import reference_from, study_of, verdict_of
+from hotspot_eval.inference.replay.engine import reference_from
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, NONE
 from hotspot_eval.inference.replay.recipe import Features, features
 from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
@@ -194,41 +193,6 @@ def study_cell(
     return pd.DataFrame(rows)
 
 
-def study_together(
-    panel: Panel, cell: Cell, rng: np.random.Generator, *, size: int | None
-) -> pd.DataFrame:
-    """Studies of several boroughs that start at once: groups of ``size``, or all."""
-    labels = panel.periods.labels
-    names = np.array(sorted(set(panel.cluster)))
-    home = np.array(panel.cluster)
-    rows = []
-    for onset in range(24, len(labels) - cell.post + 1, 1 if size is None else 2):
-        chosen = set(cell.chooser()(panel, labels[onset], rng))
-        groups = [names] if size is None else rng.permutation(names).reshape(-1, size)
-        for group in groups:
-            inside = [a for a, c in zip(panel.areas, home, strict=True) if c in set(group)]
-            design = Design(
-                treated=[a for a in inside if a in chosen],
-                controls=[a for a in inside if a not in chosen],
-                start=labels[onset],
-                pre_periods=cell.pre,
-                post_periods=cell.post,
-                gap=cell.gap,
-            )
-            study = study_of(panel, design, rule=cell.chooser(), rng=rng)
-            verdict = verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
-            rows.append(
-                {
-                    "onset": onset,
-                    "estimate": verdict.estimate,
-                    "std_error": verdict.std_error,
-                    "p": verdict.p_value,
-                    "covers": float(verdict.low < 0 < verdict.high),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
 def _mimicked(
     stage: Stage, cell: Cell, scenes: Scenes, row: int, mimic: Mimic, rng: np.random.Generator
 ) -> Scenes:
@@ -293,55 +257,6 @@ def yardstick(table: pd.DataFrame) -> pd.DataFrame:
         z = (table[f"change{suffix}"] - mean) / spread
         out[f"p_yardstick{suffix}"] = 2 * stats.norm.sf(z.abs())
     return out
-
-
-def ordinary(panel: Panel, cell: Cell, scenes: Scenes) -> pd.DataFrame:
-    """p-values of OLS, Poisson DiD (package default and CR1), WDD and one-base-month group-time."""
-    counts, _ = panel.single()
-    labels, areas = panel.periods.labels, panel.areas
-    rows = []
-    models = {
-        "poisson_cr2": PoissonDid(),
-        "poisson_cr1": PoissonDid(correction="CR1"),
-        "linear_cr1": LinearDid(correction="CR1"),
-    }
-    for treated, controls, onset in zip(scenes.treated, scenes.controls, scenes.onset, strict=True):
-        design = Design(
-            treated=[areas[i] for i in treated],
-            controls=[areas[i] for i in controls],
-            start=labels[onset],
-            pre_periods=cell.pre,
-            post_periods=cell.post,
-            gap=cell.gap,
-        )
-        p = {f"p_{name}": model(panel, design).effect.p_value for name, model in models.items()}
-        begin, stop = onset - cell.gap - cell.pre, onset - cell.gap
-        after = counts[:, onset : onset + cell.post]
-        before = counts[:, begin:stop]
-        p["p_wdd"] = _wdd_p(before, after, treated, controls)
-        change = after.mean(axis=1) - before[:, -1]
-        p["p_group_time"] = _mean_difference_p(change[treated], change[controls])
-        rows.append(p)
-    return pd.DataFrame(rows)
-
-
-def _wdd_p(before, after, treated, controls) -> float:
-    """Weighted displacement difference per area and month, Poisson variance, no displacement."""
-    effect, variance = 0.0, 0.0
-    for rows, sign in ((treated, 1.0), (controls, -1.0)):
-        for window, side in ((after, 1.0), (before, -1.0)):
-            weight = len(rows) * window.shape[1]
-            events = window[rows].sum()
-            effect += sign * side * events / weight
-            variance += events / weight**2
-    return float(2 * stats.norm.sf(abs(effect) / np.sqrt(variance)))
-
-
-def _mean_difference_p(treated, controls) -> float:
-    n = len(treated) + len(controls)
-    variance = treated.var() / len(treated) + controls.var() / len(controls)
-    t = (treated.mean() - controls.mean()) / np.sqrt(variance * n / (n - 1))
-    return float(2 * stats.t.sf(abs(t), n - 1))
 
 
 def block_interval(

@@ -1,0 +1,88 @@
+"""The words around the tables of docs/calibration.md."""
+
+TEXT = """# Calibration: what the default says when nothing happened
+
+Written by `make calibrate` on {date}. Failures stay in the tables.
+
+Real counts without any intervention: London wards × 45 months (2021-04 to 2024-12) and London
+LSOAs × 48 months of burglary (2013 to 2016). Every borough × date pair with fifteen months before
+it is one study: five areas are "treated" by a rule, the rest of the borough is the control, and
+selection replay judges them with the pool that `replay` would give it. The interval beside a share
+resamples whole boroughs 999 times. Power and coverage at −20 % thin the treated post window of the
+same studies to four fifths.
+
+{untouched}
+
+{tuned}
+
+## The default on untouched outcomes
+{default}
+
+## Beside it: plain ranks, standardised ranks, and the in-sample yardstick
+{peers}
+
+## Ordinary tools on the same studies
+Share of studies with p ≤ .05; nothing was done in any of them. "Default" is what the package's own
+function says if it is not told how the areas were chosen. Every fifth study:
+
+{cheap}
+
+Every fifteenth study, 199 draws:
+
+{dear}
+
+Every thirtieth study, placebo areas:
+
+{synthetic}
+
+## Size by borough level, borough size, quarter and year
+Terciles 0 to 2 from low to high; size is borough size in areas. One line a stratum, over the
+untouched outcomes' cells; below it every stratum of a cell whose interval misses [.02, .09].
+
+{strata}
+
+{outside}
+
+## The default on tuning outcomes
+{tuning}
+
+## Mimic under each true rule (every sixth study)
+The pool is played by `Mimic`, told the treated areas of each study; the areas were chosen by the
+rule in the second column.
+
+{mimic}
+
+## Other data
+Metropolitan burglary by LSOA, 2019 and 2020: lockdown inside the windows, twenty-four months in
+all. Northumbria's street files hold seventeen months, one of them missing: no date has fifteen
+months before it, so there is no scene and replay answers NaN with that reason.
+
+{other}
+
+## Several boroughs at once, real counts
+Three months after, three before. "4": London's boroughs dealt into groups of four at every second
+date; "all": all at each date, so that no borough is left to compare with; "8 in steps": groups of
+eight, each starting two months after the one before. Where the standard error is honest, SD of
+effects and root mean square SE are alike. The interval of a share resamples dates; neighbouring
+dates overlap, so it is too narrow, and "all" has as many independent studies as windows: read the
+means over cells. Untouched outcomes:
+
+{joint_mean}
+
+{joint}
+
+Tuning outcomes, on which the prior share of what dates share (3 %, worth four windows) was chosen:
+
+{joint_tuning_mean}
+
+{joint_tuning}
+
+## Simulated worlds with known truth
+Eight boroughs of fourteen areas × 72 months (190 weeks where weekly); shocks that last to areas,
+boroughs and London, and, where "shared", to the busier areas of all boroughs at once. Post three
+months, pre twelve (six weeks, twenty-six); rule: most crime in the last three months. "Spillover":
+the declared catchments, three areas a borough, rise by a quarter. {n_worlds} worlds a line: a size
+of .05 has a Monte Carlo standard error of .015.
+
+{worlds}
+"""
