@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -29,10 +30,35 @@ def test_three_estimates(smoking):
     assert linear_did(*smoking).effect.estimate == pytest.approx(-27.349111, abs=5e-7)
 
 
+@pytest.mark.parametrize("treated", [1, 3])
+@pytest.mark.parametrize("seed", range(2))
+def test_random_panels_are_those_of_diff_diff(seed, treated):
+    diff_diff = pytest.importorskip("diff_diff")
+    rng = np.random.default_rng(seed)
+    n, t = 25, 14
+    y = rng.normal(size=(n, 2)) @ rng.normal(size=(2, t)).cumsum(axis=1) + rng.normal(size=(n, t))
+    frame = pd.DataFrame(
+        {"u": np.repeat(np.arange(n), t), "t": np.tile(np.arange(t), n), "y": y.ravel()}
+    )
+    frame["d"] = (frame["u"] < treated).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = diff_diff.SyntheticDiD(seed=1, n_bootstrap=5).fit(
+            frame,
+            outcome="y",
+            treatment="d",
+            unit="u",
+            time="t",
+            post_periods=list(range(9, t)),
+        )
+    ours = synthetic_did(panel_of(y, values=True), staggered(dict.fromkeys(range(treated), 9)))
+    assert ours.effect.estimate == pytest.approx(theirs.att, abs=1e-8)
+
+
 def test_placebo_error_of_one_area_needs_no_chance(smoking):
     effect = synthetic_did(*smoking).effect
     assert 5 < effect.std_error < 15
-    assert "among 38 placebo estimates" in effect.notes[-1]
+    assert "among 38 placebo estimates; the smallest possible is 0.051" in effect.notes[-1]
 
 
 @pytest.mark.parametrize("seed", range(5))

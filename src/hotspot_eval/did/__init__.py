@@ -9,6 +9,7 @@ from hotspot_eval.did.displacement import catchment_design, displacement, displa
 from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.events import event_study
 from hotspot_eval.did.imputation import Imputation, imputation
+from hotspot_eval.did.one_site import conformal_test, rmspe_test
 from hotspot_eval.did.pretrend import pretrend
 from hotspot_eval.did.switching import (
     Switchers,
@@ -38,6 +39,7 @@ __all__ = [
     "carry_over_check",
     "catchment_design",
     "compare",
+    "conformal_test",
     "did_m",
     "displacement",
     "displacement_check",
@@ -56,6 +58,7 @@ __all__ = [
     "pretrend",
     "recommend",
     "rirr",
+    "rmspe_test",
     "switchers",
     "synthetic_control",
     "synthetic_did",

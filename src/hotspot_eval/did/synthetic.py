@@ -19,7 +19,7 @@ from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect
 from hotspot_eval.significance import p_value_from_draws
 
-__all__ = ["Synthetic", "synthetic_control", "synthetic_did"]
+__all__ = ["Synthetic", "match", "synthetic_control", "synthetic_did", "unsuited"]
 
 Float = NDArray[np.float64]
 Kind = Literal["synthetic difference-in-differences", "synthetic control"]
@@ -162,7 +162,7 @@ def _synthetic(
         inference="placebo areas",
         ci_level=ci_level,
     )
-    reason = sample.reason or _unsuited(sample)
+    reason = sample.reason or unsuited(sample)
     if reason:
         return _empty(sample, no_effect(told, (reason,), sample_counts(sample, None)))
     control = sample.y[~sample.treated]
@@ -183,7 +183,9 @@ def _synthetic(
         error, notes = float("nan"), (*notes, NO_NOISE)
     elif len(placebo) > 1:
         rank = p_value_from_draws(estimate, placebo)
-        notes = (*notes, f"rank p = {rank:.3f} among {len(placebo)} placebo estimates")
+        least = min(1.0, 2.0 / (1 + len(placebo)))
+        told_rank = f"rank p = {rank:.3f} among {len(placebo)} placebo estimates"
+        notes = (*notes, f"{told_rank}; the smallest possible is {least:.3f}")
     effect = told.effect(
         estimate,
         error,
@@ -195,15 +197,26 @@ def _synthetic(
     return _result(sample, effect, made, means, cohorts, share, placebo, kind)
 
 
+def match(control: Float, treated: Float, *, intercept: bool) -> Float:
+    """Weights of controls, shape (n, t), that follow the treated series, shape (t,)."""
+    noise = _noise(control)
+    return simplex_weights(
+        control.T, treated, ridge=1e-6 * noise, least=1e-5 * noise, intercept=intercept
+    )
+
+
+def _noise(before: Float) -> float:
+    """Standard deviation of changes from one period to the next."""
+    return float(np.std(np.diff(before, axis=1), ddof=1)) if before[:, 1:].size > 1 else 0.0
+
+
 def _fit(control: Float, treated: Float, onset: int, members: int, kind: Kind) -> _Weighted:
     before, after = control[:, :onset], control[:, onset:]
-    noise = float(np.std(np.diff(before, axis=1), ddof=1)) if before[:, 1:].size > 1 else 0.0
+    noise = _noise(before)
     t_after = control.shape[1] - onset
     least = 1e-5 * noise
     if kind == SC:
-        omega = simplex_weights(
-            before.T, treated[:onset], ridge=1e-6 * noise, least=least, intercept=False
-        )
+        omega = match(before, treated[:onset], intercept=False)
         lam = np.zeros(onset)
         effect = treated[onset:].mean() - omega @ after.mean(axis=1)
         return _Weighted(effect=float(effect), omega=omega, lam=lam)
@@ -246,7 +259,8 @@ def _placebo(
     return estimates, ""
 
 
-def _unsuited(sample: Sample) -> str:
+def unsuited(sample: Sample) -> str:
+    """Why weighted controls cannot be had; empty where they can."""
     if not sample.used.all():
         return "needs every area observed in every period of common windows"
     on = sample.treatment > 0
