@@ -47,7 +47,8 @@ CHUNK = 100
 DEFAULT = "poisson_did (default)"
 PLACE = pd.DataFrame({"x": X * 1000.0, "y": Y * 1000.0}, index=list(AREAS))
 
-Maker = Callable[[Panel, Design, np.random.Generator], Iterator[tuple[str, Effect]]]
+Chance = Callable[[str], np.random.Generator]
+Maker = Callable[[Panel, Design, Chance], Iterator[tuple[str, Effect]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,49 +72,54 @@ PATCHES = tuple(Column(k=k, places="patch") for k in (10, 40))
 FEW = tuple(Column(k=k, controls=m) for k in (1, 5, 20) for m in (1, 2, 5, 9))
 
 
-def every(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
-    """Every estimator with every error."""
+def every(panel: Panel, design: Design, chance: Chance) -> Iterator[tuple[str, Effect]]:
+    """Every estimator with every error that is quick."""
     cr2 = PoissonDid(correction="CR2")(panel, design)
+    by_borough = PoissonDid(correction="CR1", cluster="cluster")
     yield DEFAULT, PoissonDid()(panel, design).effect
     yield "imputation, Poisson (default)", Imputation()(panel, design).effect
     yield "linear_did (default)", LinearDid()(panel, design).effect
     yield "imputation, linear (default)", Imputation(model="linear")(panel, design).effect
     yield "poisson_did, CR2 by area", cr2.effect
     yield "poisson_did, CR1 by area", PoissonDid(correction="CR1")(panel, design).effect
-    yield (
-        "poisson_did, CR1 by borough",
-        PoissonDid(correction="CR1", cluster="cluster")(panel, design).effect,
-    )
-    yield "poisson_did, wild score bootstrap", wild_bootstrap(cr2, rng=rng, draws=199)
+    yield "poisson_did, CR1 by borough", by_borough(panel, design).effect
     yield "poisson_did, Conley 4 km", conley(cr2, PLACE, cutoff_m=4000.0)
+    name = "poisson_did, randomisation"
     yield (
-        "poisson_did, randomisation",
-        randomization_test(panel, design, estimator=PoissonDid(), rng=rng, draws=199).effect,
+        name,
+        randomization_test(
+            panel, design, estimator=PoissonDid(), rng=chance(name), draws=199
+        ).effect,
     )
     yield "linear_did, CR2 by area", LinearDid(correction="CR2")(panel, design).effect
     yield "etwfe, Poisson", etwfe(panel, design).aggregate("simple").effect
     yield "group_time", group_time(panel, design).aggregate("simple").effect
 
 
-def slow(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
-    """What takes a second and more."""
-    yield "synthetic_did", synthetic_did(panel, design, rng=rng, draws=50).effect
+def wild(panel: Panel, design: Design, chance: Chance) -> Iterator[tuple[str, Effect]]:
+    """The wild bootstrap, which fits again for every value it tries."""
+    name = "poisson_did, wild bootstrap"
+    fit = PoissonDid(correction="CR2")(panel, design)
+    yield name, wild_bootstrap(fit, rng=chance(name), draws=199)
 
 
-def defaults(
-    panel: Panel, design: Design, rng: np.random.Generator
-) -> Iterator[tuple[str, Effect]]:
-    """The default error in three models."""
-    del rng
+def synthetic(panel: Panel, design: Design, chance: Chance) -> Iterator[tuple[str, Effect]]:
+    """Synthetic difference-in-differences, a second and more each."""
+    name = "synthetic_did"
+    yield name, synthetic_did(panel, design, rng=chance(name), draws=50).effect
+
+
+def lead(panel: Panel, design: Design, chance: Chance) -> Iterator[tuple[str, Effect]]:
+    """The named default alone."""
+    del chance
     yield DEFAULT, PoissonDid()(panel, design).effect
+
+
+def models(panel: Panel, design: Design, chance: Chance) -> Iterator[tuple[str, Effect]]:
+    """The same error in the other models that have it."""
+    del chance
     yield "imputation, Poisson (default)", Imputation()(panel, design).effect
     yield "imputation, linear (default)", Imputation(model="linear")(panel, design).effect
-
-
-def lead(panel: Panel, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Effect]]:
-    """The named default alone."""
-    del rng
-    yield DEFAULT, PoissonDid()(panel, design).effect
 
 
 def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFrame:
@@ -127,7 +133,11 @@ def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFra
             rest = sorted(set(AREAS) - set(design.treated))
             kept = rng.choice(rest, column.controls, replace=False)
             design = Design(treated=design.treated, start=world.starts[0], controls=list(kept))
-        for name, effect in make(panel, design, rng):
+
+        def chance(name: str, draw: int = draw) -> np.random.Generator:
+            return np.random.default_rng([SEED, key, draw, zlib.crc32(name.encode())])
+
+        for name, effect in make(panel, design, chance):
             truth = ratio if effect.scale == "log_irr" else change
             rows.append(
                 {
@@ -164,10 +174,12 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 PARTS: dict[str, tuple[tuple[World, ...], tuple[Column, ...], Maker, float]] = {
     "every": ((ISSUE,), COLUMNS, every, 1.0),
-    "worlds": ((*TUNED[1:], *UNTOUCHED), COLUMNS, defaults, 0.25),
+    "wild": ((ISSUE,), COLUMNS, wild, 1.0),
+    "few": ((ISSUE,), FEW, lead, 0.25),
+    "worlds": ((*TUNED[1:], *UNTOUCHED), COLUMNS, lead, 0.25),
     "patches": ((*TUNED, *UNTOUCHED), PATCHES, lead, 0.25),
-    "few": ((ISSUE,), FEW, defaults, 0.25),
-    "slow": ((ISSUE,), COLUMNS, slow, 0.05),
+    "models": (UNTOUCHED, COLUMNS, models, 0.1),
+    "synthetic": ((ISSUE,), COLUMNS, synthetic, 0.1),
 }
 
 
