@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Integral, Real
 
-__all__ = ["HotspotEvalError", "InputError", "Problem", "check_choice"]
+__all__ = [
+    "HotspotEvalError",
+    "InputError",
+    "Problem",
+    "check_choice",
+    "check_level",
+    "check_number",
+    "check_sequence",
+    "check_type",
+    "check_whole",
+]
 
 _SHOWN = 5
 
@@ -88,4 +100,101 @@ def check_choice(argument: str, value: object, allowed: Iterable[object]) -> Non
                 what=f"{value!r} is not one of the options",
                 advice=f"Use one of {listed}.",
             )
+        )
+
+
+def check_type(
+    argument: str, value: object, kind: type | tuple[type, ...], *, advice: str = ""
+) -> None:
+    """Refuse a value of the wrong type, naming the argument and both types.
+
+    Examples
+    --------
+    >>> check_type("rule", "mimic", dict, advice="Give a table.")
+    Traceback (most recent call last):
+        ...
+    hotspot_eval.errors.InputError: argument 'rule': is of type str, not dict. Give a table.
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(each.__name__ for each in kinds)
+        raise InputError(
+            Problem(
+                where=f"argument '{argument}'",
+                what=f"is of type {type(value).__name__}, not {wanted}",
+                advice=advice,
+            )
+        )
+
+
+def check_sequence(argument: str, value: object, *, of: str, example: str) -> None:
+    """Refuse a single text or anything that cannot be gone through one by one.
+
+    Examples
+    --------
+    >>> check_sequence("controls", ["A", "B"], of="area ids", example="['A', 'B']")
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        what = "is one text" if isinstance(value, (str, bytes)) else f"is {value!r}"
+        shown = f"[{value!r}]" if isinstance(value, str) else example
+        raise InputError(
+            Problem(
+                where=f"argument '{argument}'",
+                what=f"{what}, not a sequence of {of}",
+                advice=f"Write {argument}={shown}.",
+            )
+        )
+
+
+def check_whole(argument: str, value: object, *, least: int) -> None:
+    """Refuse what is not a whole number of ``least`` or more.
+
+    Examples
+    --------
+    >>> check_whole("gap", 0, least=0)
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InputError(
+            Problem(
+                where=f"argument '{argument}'",
+                what=f"must be a whole number, {least} or more, not {value!r}",
+            )
+        )
+
+
+def check_number(
+    argument: str, value: object, *, above: float | None = None, least: float | None = None
+) -> None:
+    """Refuse what is not a finite number, or not in its range.
+
+    Examples
+    --------
+    >>> check_number("cutoff_m", 250.0, above=0.0)
+    """
+    number = float("nan")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = float(value)
+    fits = (above is None or number > above) and (least is None or number >= least)
+    if not (isfinite(number) and fits):
+        limits = "" if above is None else f" above {above:g}"
+        limits += "" if least is None else f" of {least:g} or more"
+        raise InputError(
+            Problem(
+                where=f"argument '{argument}'",
+                what=f"must be a finite number{limits}, not {value!r}",
+            )
+        )
+
+
+def check_level(argument: str, value: object) -> None:
+    """Refuse a level of confidence outside (0, 1).
+
+    Examples
+    --------
+    >>> check_level("ci_level", 0.95)
+    """
+    check_number(argument, value)
+    if isinstance(value, Real) and not 0.0 < float(value) < 1.0:
+        raise InputError(
+            Problem(where=f"argument '{argument}'", what=f"must lie in (0, 1), not {value!r}")
         )

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design.spells import Spell, lay_spells
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_sequence, check_type
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.results import Fit
 
-__all__ = ["Assignment", "Design", "Estimator", "Role"]
+__all__ = ["Assignment", "Design", "Estimator", "Role", "check_study"]
 
 Role = Literal["treated", "catchment", "control", "excluded"]
 
@@ -100,17 +100,13 @@ class Design:
         put = object.__setattr__
         for name in ("treated", "controls", "catchment", "excluded"):
             given = getattr(self, name)
-            if given is not None:
-                if isinstance(given, str):
-                    raise InputError(
-                        Problem(
-                            where=f"argument '{name}'",
-                            what="is one text, not a sequence of ids",
-                            advice=f"Write {name}=[{given!r}].",
-                        )
-                    )
+            if given is not None or name != "controls":
+                check_sequence(name, given, of="ids", example="['A', 'B']")
                 put(self, name, tuple(dict.fromkeys(area_ids(given))))
+        check_sequence("spells", self.spells, of="Spell", example="[Spell(area=…, start=…)]")
         spells = tuple(self.spells)
+        for spell in spells:
+            check_type("spells", spell, Spell, advice="Give Spell(area=…, start=…) each.")
         if start is not None:
             if spells:
                 raise InputError(
@@ -150,7 +146,9 @@ class Design:
         gap: int = 0,
     ) -> Design:
         """A design from the share of each cell treated, shape (N, T) in the panel's order."""
-        shares = np.asarray(treatment, dtype=np.float64)
+        check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
+        given = np.asarray(treatment)
+        shares = given.astype(np.float64) if given.dtype.kind in "biuf" else np.zeros(0)
         if shares.shape != panel.shape[:2] or not ((shares >= 0) & (shares <= 1)).all():
             raise InputError(
                 Problem(
@@ -189,6 +187,7 @@ class Design:
             If areas are not in the panel, a spell lies outside it, or the windows ask for more
             periods than it has.
         """
+        check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
         n, t, _ = panel.shape
         role = np.full(n, "excluded", dtype="<U9")
         if self.controls is None:
@@ -312,6 +311,20 @@ class Estimator(Protocol):
         ...
 
 
+def check_study(panel: object, design: object) -> None:
+    """Refuse what is not a Panel and a Design, in that order.
+
+    Examples
+    --------
+    >>> check_study("counts.csv", None)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    hotspot_eval.errors.InputError: argument 'panel': is of type str, not Panel. Make one with ...
+    """
+    check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
+    check_type("design", design, Design, advice="Make one with Design(treated=…, start=…).")
+
+
 def _one_each(value: Any, treated: Sequence[object], name: str) -> list[Any]:
     if isinstance(value, Mapping):
         table = dict(zip(area_ids(value), value.values(), strict=True))
@@ -359,16 +372,12 @@ def _design_problems(design: Design) -> list[Problem]:
                 advice="Every area has one role.",
             )
         )
-    for name in ("pre_periods", "post_periods"):
+    for name, least in (("pre_periods", 1), ("post_periods", 1), ("gap", 0)):
         length = getattr(design, name)
-        if length is not None and length < 1:
-            problems.append(
-                Problem(where=f"argument '{name}'", what=f"must be 1 or more, not {length}")
-            )
-    if design.gap < 0:
-        problems.append(
-            Problem(where="argument 'gap'", what=f"must be 0 or more, not {design.gap}")
-        )
+        whole = isinstance(length, (int, np.integer)) and not isinstance(length, bool)
+        if (length is not None or name == "gap") and not (whole and length >= least):
+            what = f"must be {least} or more whole periods, not {length!r}"
+            problems.append(Problem(where=f"argument '{name}'", what=what))
     return problems
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -46,13 +47,15 @@ class Spell:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "area", area_ids([self.area])[0])
-        if not 0 < self.share <= 1:
+        if not (isinstance(self.share, Real) and 0 < float(self.share) <= 1):
             raise InputError(
                 Problem(
                     where=f"spell of area {self.area}", what=f"share {self.share} is outside (0, 1]"
                 )
             )
-        if self.dose is not None and not (np.isfinite(self.dose) and self.dose >= 0):
+        if self.dose is not None and not (
+            isinstance(self.dose, Real) and np.isfinite(self.dose) and self.dose >= 0
+        ):
             raise InputError(
                 Problem(
                     where=f"spell of area {self.area}", what=f"dose {self.dose} is not 0 or more"

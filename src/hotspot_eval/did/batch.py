@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
+from hotspot_eval.errors import check_sequence, check_type
 from hotspot_eval.panel import Panel
 
-__all__ = ["FourCells", "four_cells"]
+__all__ = ["FourCells", "check_designs", "four_cells"]
 
 Float = NDArray[np.float64]
 
@@ -78,6 +79,14 @@ def four_cells(panel: Panel, designs: Sequence[Design], *, flat_offset: bool) ->
     every = np.array([layout[4] for layout in chosen])
     cells[places, 1] = (np.where(every, len(y), n_plus) - n_minus)[:, None] * long
     return FourCells(is_block=is_block, total=total, cells=cells)
+
+
+def check_designs(panel: object, designs: object) -> None:
+    """Refuse what is not a panel and a sequence of designs."""
+    check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
+    check_sequence("designs", designs, of="Design", example="[design]")
+    for design in designs if isinstance(designs, Iterable) else ():
+        check_type("designs", design, Design)
 
 
 _Layout = tuple[tuple[int, int, int, int], list[int], list[int], list[int], bool]

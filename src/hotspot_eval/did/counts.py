@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_level
 from hotspot_eval.results import Effect, Effects, Quantity
 from hotspot_eval.significance import Alternative, poisson_e_test
 
@@ -84,6 +85,7 @@ def wdd(
                 what="give both catchments or neither",
             )
         )
+    check_level("ci_level", ci_level)
     if not dispersion > 0:
         problems.append(Problem(where="argument 'dispersion'", what="must be above 0"))
     if problems:
@@ -207,6 +209,7 @@ def rirr(
     >>> round(effect.estimate, 7), round(effect.std_error, 6)
     (-0.4238142, 0.296954)
     """
+    check_level("ci_level", ci_level)
     problems = _pair_problems(control=control, treated=treated)
     if not dispersion > 0:
         problems.append(Problem(where="argument 'dispersion'", what="must be above 0"))
@@ -299,9 +302,9 @@ def _no_quotient(reason: str) -> Quantity:
 def _pair_problems(**pairs: Pair | None) -> list[Problem]:
     problems = []
     for name, pair in pairs.items():
-        if pair is None:
+        if pair is None and name.startswith("disp_"):
             continue
-        if len(pair) != 2:
+        if pair is None or not _is_numbers(pair, 2):
             problems.append(
                 Problem(where=f"argument '{name}'", what="must be two counts (before, after)")
             )
@@ -316,7 +319,13 @@ def _pair_problems(**pairs: Pair | None) -> list[Problem]:
     return problems
 
 
+def _is_numbers(values: object, size: int) -> bool:
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+        return False
+    return len(values) == size and all(isinstance(value, Real) for value in values)
+
+
 def _weight_problems(name: str, weights: Sequence[float], size: int) -> list[Problem]:
-    if len(weights) != size or not all(math.isfinite(w) and w > 0 for w in weights):
+    if not _is_numbers(weights, size) or not all(math.isfinite(w) and w > 0 for w in weights):
         return [Problem(where=f"argument '{name}'", what=f"must be {size} numbers above 0")]
     return []

@@ -93,9 +93,10 @@ def displacement(
     With δ the log IRR of a part and y its events on treated cells, the change is
     Δ = Σ y·(1 − exp(−δ·share)), so that net = Δ_direct + Δ_catchment is observed minus
     counterfactual over all of these cells, never a sum of log points. Both parts share controls:
-    Var(net) = g′Vg with g the derivatives dΔ/dδ and V the covariance of the two δ, whose
-    correlation is that of their influence values summed over areas. Intervals are for the
-    expected change given the events observed.
+    Var(net) = g′Vg with g the derivatives dΔ/dδ and V the covariance of the two δ: variances from
+    the estimator, whose error may be learnt from controls, and the correlation of their influence
+    values summed over areas, which is cluster-robust by area whatever the estimator's error; the
+    label of the inference says so. Intervals are for the expected change given the events observed.
 
     References
     ----------
@@ -114,6 +115,7 @@ def displacement(
     lift = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]) * slopes
     covariance = lift @ joint @ lift.T
     df = min(fit.effect.df for fit in fits)
+    inference = f"{fits[0].effect.inference}; parts correlated as their influence values by area"
     notes = tuple(dict.fromkeys(note for fit in fits for note in fit.effect.notes))
     told = [
         Effect.from_estimate(
@@ -122,7 +124,7 @@ def displacement(
             estimand=f"change in events on treated cells and catchment: {label}",
             scale="count",
             method=fits[0].effect.method,
-            inference=fits[0].effect.inference,
+            inference=inference,
             df=df,
             n_areas=len({*fits[0].areas, *fits[1].areas}),
             n_treated=fits[0].effect.n_treated,
@@ -141,7 +143,7 @@ def displacement(
         scale="count",
         estimand="change in events on treated cells and catchment",
         method=fits[0].effect.method,
-        inference=fits[0].effect.inference,
+        inference=inference,
         df=df,
         parts=tuple(told),
         total="net",

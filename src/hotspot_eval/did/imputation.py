@@ -19,7 +19,7 @@ from hotspot_eval.did.assemble import (
     one_control_fits,
     sample_counts,
 )
-from hotspot_eval.did.batch import four_cells
+from hotspot_eval.did.batch import check_designs, four_cells
 from hotspot_eval.did.counterfactual import Counterfactual, impute
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Residuals
@@ -27,7 +27,7 @@ from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.did.twoway import SATURATED, ClusterBy, PeriodEffects, clusters
-from hotspot_eval.errors import check_choice
+from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Fit, TreatedCells
 
@@ -88,6 +88,7 @@ class Imputation:
     covariates: CovariatesLike | None = None
 
     def __post_init__(self) -> None:
+        check_level("ci_level", self.ci_level)
         if self.covariates is not None:
             object.__setattr__(self, "covariates", Covariates.of(self.covariates))
         check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
@@ -114,6 +115,7 @@ class Imputation:
 
     def many(self, panel: Panel, designs: Sequence[Design]) -> Float:
         """Estimates alone, shape (len(designs),); NaN where a design has none."""
+        check_designs(panel, designs)
         estimates = np.full(len(designs), np.nan)
         block = np.zeros(len(designs), dtype=bool)
         if self.period_effects == "common" and self.covariates is None:

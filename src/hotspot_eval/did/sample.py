@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
@@ -97,6 +97,7 @@ def lay(
     InputError
         If the panel has several outcomes, or a count model meets negative values.
     """
+    check_study(panel, design)
     cells = _gather(panel, design)
     if counts:
         _refuse_negative(panel, cells)

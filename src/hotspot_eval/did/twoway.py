@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
-from hotspot_eval.did.batch import FourCells, four_cells
+from hotspot_eval.did.batch import FourCells, check_designs, four_cells
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.held import HeldEffect
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
 
@@ -44,6 +44,7 @@ class _TwoWay:
         check_choice("cluster", self.cluster, get_args(ClusterBy))
         check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
         check_choice("correction", self.correction, get_args(Correction))
+        check_level("ci_level", self.ci_level)
 
     def _fit(self, panel: Panel, design: Design, model: Model) -> Fit:
         sample = lay(
@@ -101,6 +102,7 @@ class _TwoWay:
 
     def _many(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
         """Designs in blocks of fixed size: only the estimates grow with their number."""
+        check_designs(panel, designs)
         estimates = np.full(len(designs), np.nan)
         for begin in range(0, len(designs), BLOCK):
             stop = begin + BLOCK

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice, check_number, check_type
 from hotspot_eval.inference.bias_reduced import cr2_variance
 from hotspot_eval.inference.labels import cluster_codes
+from hotspot_eval.panel import area_ids
 from hotspot_eval.results import Effect, Fit
 
 __all__ = ["ClusterCorrection", "Kernel", "cluster_robust", "conley"]
@@ -59,6 +60,8 @@ def cluster_robust(
     docs/coverage.md): prefer the estimator's own default, or :func:`randomization_test`.
     """
     check_choice("correction", correction, get_args(ClusterCorrection))
+    check_type("fit", fit, Fit, advice="Give what an estimator returned.")
+    check_type("cluster", cluster, (Mapping, pd.Series), advice="Give area id → cluster.")
     codes = cluster_codes(fit.areas, cluster)
     count = int(codes.max()) + 1
     treated = len(np.unique(codes[_treated(fit)]))
@@ -147,15 +150,15 @@ def conley(
     Conley (1999), https://doi.org/10.1016/S0304-4076(98)00084-0
     """
     check_choice("kernel", kernel, get_args(Kernel))
-    if not cutoff_m > 0:
-        raise InputError(Problem(where="argument 'cutoff_m'", what="must be above 0"))
-    places = coordinates.set_axis([str(label) for label in coordinates.index], axis=0)
+    check_type("fit", fit, Fit, advice="Give what an estimator returned.")
+    check_number("cutoff_m", cutoff_m, above=0.0)
+    places = _places(coordinates)
     absent = [area for area in fit.areas if area not in places.index]
     if absent:
         raise InputError(
             Problem(where="coordinates", what="have no row for areas", examples=absent)
         )
-    xy = places.loc[list(fit.areas)].iloc[:, :2].to_numpy(dtype=np.float64)
+    xy = places.loc[list(fit.areas)].to_numpy()
     psi = np.nan_to_num(fit.influence[:, 0])
     pairs = cKDTree(xy).query_pairs(cutoff_m, output_type="ndarray")
     weight = np.ones(len(pairs))
@@ -166,6 +169,30 @@ def conley(
     treated, n = int(_treated(fit).sum()), len(fit.areas)
     error = float(np.sqrt(variance)) if variance > 0 else float("nan")
     return _again(fit, error, float(n - 1), name, treated, n)
+
+
+def _places(coordinates: object) -> pd.DataFrame:
+    """Finite x and y by area id, one row each."""
+    check_type(
+        "coordinates", coordinates, pd.DataFrame, advice="Index it by area id, columns x and y."
+    )
+    if not isinstance(coordinates, pd.DataFrame) or coordinates.shape[1] < 2:
+        raise InputError(
+            Problem(where="coordinates", what="need two columns, x and y in metres, by area id")
+        )
+    places: pd.DataFrame = (
+        coordinates.iloc[:, :2].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    )
+    places.index = pd.Index(area_ids(coordinates.index), dtype=object)
+    twice = places.index[places.index.duplicated()].unique()
+    unknown = places.index[~np.isfinite(places.to_numpy()).all(axis=1)]
+    for what, examples in (
+        ("have more than one row for areas", twice),
+        ("are not finite numbers for areas", unknown),
+    ):
+        if len(examples):
+            raise InputError(Problem(where="coordinates", what=what, examples=list(examples)))
+    return places
 
 
 def _treated(fit: Fit) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Clusters of a fit's areas, from labels given by area id."""
+"""What is given beside a fit: clusters by area id, an estimator to call again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import area_ids
 
-__all__ = ["cluster_codes"]
+__all__ = ["check_estimator", "cluster_codes"]
 
 
 def cluster_codes(
@@ -51,3 +51,23 @@ def cluster_codes(
         0
     ]
     return codes
+
+
+def check_estimator(estimator: object) -> None:
+    """Refuse what cannot be called on a panel and a design, or has no ``many``.
+
+    Examples
+    --------
+    >>> check_estimator("poisson")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    hotspot_eval.errors.InputError: argument 'estimator': is 'poisson', not an estimator. Give ...
+    """
+    if not (callable(estimator) and callable(getattr(estimator, "many", None))):
+        raise InputError(
+            Problem(
+                where="argument 'estimator'",
+                what=f"is {estimator!r}, not an estimator",
+                advice="Give for example poisson_did, which has a method many().",
+            )
+        )

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.design import Design, Estimator
+from hotspot_eval.design import Design, Estimator, check_study
 from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
 
@@ -76,6 +77,8 @@ def leave_one_out(
     >>> leave_one_out(panel, design, estimator=PoissonDid()).frame["left_out"].tolist()
     ['A', 'B']
     """
+    check_study(panel, design)
+    check_estimator(estimator)
     check_choice("by", by, get_args(Unit))
     units = _units(panel, design, by)
     if len(units) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -10,9 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design, Estimator, Spell
-from hotspot_eval.errors import InputError, Problem, check_choice
-from hotspot_eval.panel import Panel
+from hotspot_eval.design import Design, Estimator, Spell, check_study
+from hotspot_eval.errors import (
+    InputError,
+    Problem,
+    check_choice,
+    check_sequence,
+    check_type,
+    check_whole,
+)
+from hotspot_eval.inference.labels import check_estimator
+from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.results import Effect, Effects
 from hotspot_eval.significance import Alternative, normal_or_t_interval, p_value_from_draws
 
@@ -102,13 +110,18 @@ def randomization_test(
     Fisher (1935); Young (2019), https://doi.org/10.1093/qje/qjy029
     """
     check_choice("within", within, get_args(Within))
-    if draws < 19:
-        raise InputError(Problem(where="argument 'draws'", what=f"must be 19 or more, not {draws}"))
+    check_study(panel, design)
+    check_estimator(estimator)
+    check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
+    check_whole("draws", draws, least=19)
+    if scheme is not None and not callable(scheme):
+        what = f"is {scheme!r}, not a function of a generator"
+        raise InputError(Problem(where="argument 'scheme'", what=what))
     fit = estimator(panel, design)
     if np.isnan(fit.effect.estimate):
         return Randomization(effect=fit.effect, draws=np.zeros(0), smallest_p=float("nan"))
     draw = scheme or _permutation(panel, design, within)
-    placebo = [_moved(design, tuple(map(str, draw(rng)))) for _ in range(draws)]
+    placebo = [_moved(design, _drawn(draw(rng))) for _ in range(draws)]
     estimates = np.asarray(estimator.many(panel, placebo), dtype=np.float64)
     finite = estimates[np.isfinite(estimates)]
     notes = list(fit.effect.notes)
@@ -157,10 +170,9 @@ def simultaneous_band(
     ----------
     Montiel Olea & Plagborg-Møller (2019), https://doi.org/10.1002/jae.2656
     """
-    if draws < 999:
-        raise InputError(
-            Problem(where="argument 'draws'", what=f"must be 999 or more, not {draws}")
-        )
+    check_type("effects", effects, Effects, advice="Give event_study(…).event_study().")
+    check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
+    check_whole("draws", draws, least=999)
     errors = np.array([effect.std_error for effect in effects])
     shown = np.flatnonzero((errors > 0) & np.isfinite(effects.vector))
     rows = np.full((len(effects), 5), np.nan)
@@ -221,6 +233,11 @@ def _permutation(panel: Panel, design: Design, within: Within) -> Scheme:
         return [panel.areas[i] for i in taken]
 
     return draw
+
+
+def _drawn(areas: object) -> tuple[str, ...]:
+    check_sequence("scheme", areas, of="area ids", example="lambda rng: [...]")
+    return tuple(area_ids(areas)) if isinstance(areas, Iterable) else ()
 
 
 def _moved(design: Design, treated: tuple[str, ...]) -> Design:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice, check_type, check_whole
 from hotspot_eval.inference.labels import cluster_codes
 from hotspot_eval.results import Effect, Fit, Held
 from hotspot_eval.significance import (
@@ -92,8 +92,9 @@ def wild_bootstrap(
     """
     check_choice("weights", weights, get_args(WildWeights))
     check_choice("alternative", alternative, get_args(Alternative))
-    if draws < 99:
-        raise InputError(Problem(where="argument 'draws'", what=f"must be 99 or more, not {draws}"))
+    check_type("fit", fit, Fit, advice="Give what an estimator returned.")
+    check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
+    check_whole("draws", draws, least=99)
     effect = fit.effect
     if np.isnan(effect.estimate):
         return effect

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_sequence
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import tables
 from hotspot_eval.panel.grid import Absent, Grid, grid_of_counts
 from hotspot_eval.panel.incidents import grid_of_incidents
 from hotspot_eval.panel.rows import Attribute, area_ids
-from hotspot_eval.panel.rules import array_problems, label_problems
+from hotspot_eval.panel.rules import array_problems, check_labels, check_parts, label_problems
 from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
 __all__ = ["Panel"]
@@ -74,6 +74,7 @@ class Panel:
     _row: pd.Index = field(init=False)
 
     def __post_init__(self) -> None:
+        check_parts(self)
         problems = [
             *label_problems(self.areas, self.outcomes, self.cluster),
             *array_problems(self.shape, self.counts, self.observed, self.offset_base, self.areas),
@@ -143,7 +144,12 @@ class Panel:
                     where="arguments 'count' and 'outcomes'", what="give exactly one of the two"
                 )
             )
+        if outcomes is not None:
+            check_sequence("outcomes", outcomes, of="column names", example="['robbery']")
+        check_labels(areas, ledger)
         names = (count,) if count is not None else tuple(outcomes or ())
+        if not names:
+            raise InputError(Problem(where="argument 'outcomes'", what="names no column"))
         return cls._of(
             grid_of_counts(
                 frame,
@@ -238,6 +244,8 @@ class Panel:
         InputError
             Missing columns, unreadable dates, weeks asked of records that carry months only.
         """
+        check_labels(areas, ledger)
+        check_sequence("missing", missing, of="periods", example="['2022-01']")
         return cls._of(
             grid_of_incidents(
                 frame,
@@ -292,6 +300,13 @@ class Panel:
         rows = np.arange(len(self.areas)) if areas is None else np.unique(self.positions(areas))
         first, stop = 0, len(self.periods)
         if periods is not None:
+            if isinstance(periods, str) or not isinstance(periods, Sequence) or len(periods) != 2:
+                raise InputError(
+                    Problem(
+                        where="argument 'periods'",
+                        what=f"must be the first and the last period, not {periods!r}",
+                    )
+                )
             first, stop = self.periods.position(periods[0]), self.periods.position(periods[1]) + 1
             if stop <= first:
                 raise InputError(
@@ -318,6 +333,8 @@ class Panel:
         InputError
             If some are not in the panel.
         """
+        if not isinstance(areas, str):
+            check_sequence("areas", areas, of="area ids", example="['A', 'B']")
         ids = area_ids([areas] if isinstance(areas, str) else areas)
         rows = self._row.get_indexer(pd.Index(ids, dtype=object))
         unknown = [label for label, row in zip(ids, rows, strict=True) if row < 0]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_type
 from hotspot_eval.ledger import LedgerNote
 from hotspot_eval.periods import Periods
 
@@ -48,6 +48,9 @@ def area_ids(values: Iterable[object]) -> list[str]:
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     """Refuse a frame without rows, without one of ``columns``, or with two of a name."""
+    check_type("frame", frame, pd.DataFrame, advice="Read the rows with pandas first.")
+    for column in columns:
+        check_type("column", column, (str, int), advice="Give the name of a column of the frame.")
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise InputError(
@@ -185,6 +188,7 @@ def clusters(
 
 
 def lookup(source: Mapping[Any, Any] | pd.Series, labels: Sequence[str], name: str) -> list[Any]:
+    check_type(name, source, (Mapping, pd.Series), advice="Give a column, or area id → value.")
     table = dict(
         zip(
             area_ids(source.keys()),

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.errors import Problem
+from hotspot_eval.errors import InputError, Problem, check_sequence, check_type
+from hotspot_eval.ledger import Ledger
+from hotspot_eval.periods import Periods
 
-__all__ = ["array_problems", "label_problems"]
+__all__ = ["Parts", "array_problems", "check_labels", "check_parts", "label_problems"]
+
+
+class Parts(Protocol):
+    """What of a panel is checked before it is looked into."""
+
+    @property
+    def periods(self) -> object:
+        """Its periods."""
+
+    @property
+    def ledger(self) -> object:
+        """Its ledger."""
 
 
 def label_problems(
@@ -60,3 +74,36 @@ def array_problems(
             examples=[areas[int(i)] for i in bad],
             advice="Leave areas nobody lives in out, or give area-days at risk.",
         )
+
+
+def check_labels(areas: object, ledger: object) -> None:
+    """Refuse areas that are no sequence of ids, and a ledger that is none."""
+    if areas is not None:
+        check_sequence("areas", areas, of="area ids", example="['A', 'B']")
+    if ledger is not None:
+        check_type("ledger", ledger, Ledger)
+
+
+def check_parts(panel: Parts) -> None:
+    """Refuse parts of a panel that are of the wrong type."""
+    for name in ("areas", "outcomes", "cluster"):
+        labels = getattr(panel, name)
+        if labels is None and name == "cluster":
+            continue
+        check_type(name, labels, (tuple, list), advice="Use Panel.from_counts.")
+        others = [label for label in labels if not isinstance(label, str)]
+        if others:
+            raise InputError(
+                Problem(
+                    where=f"argument '{name}'",
+                    what="holds labels that are not text",
+                    examples=others,
+                    advice="Panel.from_counts makes them so.",
+                )
+            )
+    check_type("periods", panel.periods, Periods, advice="Use Periods.span or Panel.from_counts.")
+    for name in ("counts", "observed", "offset_base"):
+        array = getattr(panel, name)
+        if array is not None or name != "offset_base":
+            check_type(name, array, np.ndarray, advice="Use Panel.from_counts.")
+    check_type("ledger", panel.ledger, Ledger)

@@ -23,7 +23,7 @@ from hotspot_eval.did.cohorts.weights import Aggregation, Weighting, weightings
 from hotspot_eval.did.covariates import CovariatesLike, covariates_of
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import check_choice, check_level, check_type, check_whole
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check, Effect, Effects
 from hotspot_eval.significance import normal_or_t_interval, wald_p_value
@@ -202,10 +202,8 @@ class GroupTime:
         Callaway & Sant'Anna (2021), https://doi.org/10.1016/j.jeconom.2020.12.001
         """
         check_choice("kind", kind, get_args(Kind))
-        if draws < 99:
-            raise InputError(
-                Problem(where="argument 'draws'", what=f"must be 99 or more, not {draws}")
-            )
+        check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
+        check_whole("draws", draws, least=99)
         labels, values, moved = self._draws(kind, rng, draws)
         spread = (
             np.quantile(moved, 0.75, axis=0) - np.quantile(moved, 0.25, axis=0)
@@ -355,8 +353,8 @@ def group_time(
         ("cluster", cluster, ClusterBy),
     ):
         check_choice(name, value, get_args(options))
-    if anticipation < 0:
-        raise InputError(Problem(where="argument 'anticipation'", what="must be 0 or more"))
+    check_whole("anticipation", anticipation, least=0)
+    check_level("ci_level", ci_level)
     sample = lay(panel, design, counts=False, drop_off=True)
     cells = Cells.none()
     if not sample.reason:

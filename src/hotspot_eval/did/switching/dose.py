@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Assignment, Design
+from hotspot_eval.design import Assignment, Design, check_study
 from hotspot_eval.did.assemble import SCALE, Told, full_covariance, inference_name
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, regress
@@ -292,6 +292,7 @@ def _recent(
 
 def _laid(panel: Panel, design: Design, model: Model) -> tuple[Sample, Float]:
     """The sample, and the dose of its used cells."""
+    check_study(panel, design)
     whole: Assignment = design.on(panel)
     if whole.dose is None:
         raise InputError(no_dose())

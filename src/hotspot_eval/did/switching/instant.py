@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.sample import lay
-from hotspot_eval.did.switching.linear import Errors, noise_of
+from hotspot_eval.did.switching.linear import Errors, noise_of, weighted
 from hotspot_eval.did.switching.notes import attenuated
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import check_choice
@@ -82,6 +82,7 @@ def did_m(
     """
     check_choice("errors", errors, get_args(Errors))
     check_choice("cluster", cluster, get_args(ClusterBy))
+    check_study(panel, design)
     whole = design.on(panel)
     sample = lay(panel, design, counts=False, keep_always=True)
     told = Told(
@@ -109,7 +110,7 @@ def did_m(
         errors=errors,
         cluster=codes,
     )
-    values = np.einsum("nt,pnt->p", sample.y, made.tilde[:, group])
+    values = weighted(sample.y, group, made.tilde).sum(axis=0)
     values = np.where(made.changes > 0, values, np.nan)
     lost = np.isnan(values)
     covariance = np.where(lost[:, None] | lost, np.nan, noise.covariance)

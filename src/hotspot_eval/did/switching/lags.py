@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import SCALE, Told, inference_name
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
@@ -89,6 +89,7 @@ def distributed_lags(
     if below:
         raise InputError(*below)
     check_options(model, cluster, correction)
+    check_study(panel, design)
     whole = design.on(panel)
     sample = lay(panel, design, counts=model == "poisson")
     on = whole.treatment[panel.positions(sample.areas)] > 0

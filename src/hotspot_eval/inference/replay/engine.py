@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from hotspot_eval.design import Assignment, Design, Estimator
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.design import Assignment, Design, Estimator, check_study
+from hotspot_eval.errors import InputError, Problem, check_choice, check_type
+from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.inference.replay.checks import checks_of
 from hotspot_eval.inference.replay.joint import judge_several
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down
@@ -147,6 +148,18 @@ def replay(
     >>> result.effect.ci_low < 0 < result.effect.ci_high
     True
     """
+    check_study(panel, design)
+    check_estimator(estimator)
+    check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
+    if not callable(rule):
+        raise InputError(
+            Problem(
+                where="argument 'rule'",
+                what=f"is {rule!r}, not a rule of selection",
+                advice="Give TopK(k=…, lookback=…), Threshold(…), Mimic(), or a function "
+                "rule(panel, period, rng) -> area ids.",
+            )
+        )
     check_choice("alternative", alternative, get_args(Alternative))
     study = study_of(
         panel,

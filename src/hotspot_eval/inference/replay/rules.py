@@ -224,9 +224,9 @@ class Mimic:
 
 def _at_least_one(**numbers: int) -> None:
     problems = [
-        Problem(where=f"argument '{name}'", what=f"must be at least 1, not {value}")
+        Problem(where=f"argument '{name}'", what=f"must be at least 1, not {value!r}")
         for name, value in numbers.items()
-        if value < 1
+        if not isinstance(value, (int, np.integer)) or value < 1
     ]
     if problems:
         raise InputError(*problems)
