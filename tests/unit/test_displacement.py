@@ -50,6 +50,8 @@ def test_parts_are_observed_less_counterfactual_and_the_net_is_their_sum(estimat
     assert effects["direct"].estimate == pytest.approx(-inside.crimes_prevented().value)
     assert effects["catchment"].estimate == pytest.approx(-beside.crimes_prevented().value)
     assert effects.effect.estimate == effects["net"].estimate
+    assert effects["net"].inference.startswith(inside.inference)
+    assert "correlated as their influence values" in effects["net"].inference
     assert effects["net"].estimate == pytest.approx(sum(effects.vector[:2]), abs=1e-9)
 
 
