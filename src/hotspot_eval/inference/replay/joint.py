@@ -69,6 +69,8 @@ class Joint:
         Variance from starts of one cluster whose windows overlap.
     pool : float
         Variance from the pools' own noise in the regression that all sites lean on.
+    covariance : ndarray, shape (G, G)
+        Of the sites' estimates, if there is no effect.
     df : float
         Of the whole.
     foreseen, foreseen_se, foreseen_df : float
@@ -83,6 +85,7 @@ class Joint:
     date: float
     same_cluster: float
     pool: float
+    covariance: Matrix
     df: float
     foreseen: float
     foreseen_se: float
@@ -95,11 +98,8 @@ class Joint:
 
     def variance(self, delta: float = 0.0) -> float:
         """Variance of the joined estimate if the effect is ``delta`` everywhere."""
-        own = [
-            _single(null, delta) - _shared(_single(null), date)
-            for null, date in zip(self.nulls, self.dates, strict=True)
-        ]
-        return float(self.weights**2 @ own) + self.same_cluster + self.pool + self.date
+        own = float(self.weights**2 @ _own(self.nulls, self.dates, delta))
+        return own + self.same_cluster + self.pool + self.date
 
 
 def join(nulls: Sequence[SiteNull]) -> Joint:
@@ -109,9 +109,13 @@ def join(nulls: Sequence[SiteNull]) -> Joint:
     calendar = _calendar_windows(nulls)
     dates = _dates_of(nulls)
     rows = [null.reference.standardised(null.target.past)[0] for null in nulls]
-    date, pool = _leaning(nulls, weights, dates, rows, target=1.0)
+    by_date, by_pool = _leaning(nulls, dates, rows, target=1.0)
+    starts = _same_cluster(nulls, dates)
     known = [np.append(row[:-AROUND], np.zeros(AROUND)) for row in rows]
-    mean_date, mean_pool = _leaning(nulls, weights, dates, known, target=0.0)
+    mean_date, mean_pool = (
+        float(weights @ part @ weights) for part in _leaning(nulls, dates, known, target=0.0)
+    )
+    date, pool, same = (float(weights @ part @ weights) for part in (by_date, by_pool, starts))
     joint = Joint(
         estimate=float(weights @ [null.expectation.effect for null in nulls]),
         weights=weights,
@@ -119,8 +123,9 @@ def join(nulls: Sequence[SiteNull]) -> Joint:
         nulls=tuple(nulls),
         dates=dates,
         date=date,
-        same_cluster=_same_cluster(nulls, weights, dates),
+        same_cluster=same,
         pool=pool,
+        covariance=by_date + by_pool + starts + np.diag(_own(nulls, dates)),
         df=NAN,
         foreseen=float(weights @ [null.expectation.foreseen for null in nulls]),
         foreseen_se=float(np.sqrt(mean_date + mean_pool)),
@@ -272,15 +277,20 @@ def _shared(variance: float | Vector, date: Dates) -> Vector:
     return np.minimum(date.variance, MOST_SHARED * np.asarray(variance))
 
 
+def _own(nulls: Sequence[SiteNull], dates: Sequence[Dates], delta: float = 0.0) -> Vector:
+    """Each site's own variance: what is left when the date's part is taken out."""
+    return np.array(
+        [
+            _single(null, delta) - float(_shared(_single(null), date))
+            for null, date in zip(nulls, dates, strict=True)
+        ]
+    )
+
+
 def _leaning(
-    nulls: Sequence[SiteNull],
-    weights: Vector,
-    dates: Sequence[Dates],
-    rows: Sequence[Vector],
-    *,
-    target: float,
-) -> tuple[float, float]:
-    """n′Kn and m′Om: variance from shared dates, and from the pools' own noise.
+    nulls: Sequence[SiteNull], dates: Sequence[Dates], rows: Sequence[Vector], *, target: float
+) -> tuple[Matrix, Matrix]:
+    """Covariances of the sites, (G, G) each, from shared dates and from the pools' own noise.
 
     Of ``target`` times the sites' own deviations less what the pools expect at these ``rows``.
     """
@@ -288,18 +298,20 @@ def _leaning(
     where = np.concatenate([_windows_of(null) for null in nulls])
     windows, at = np.unique(where, axis=0, return_inverse=True)
     parts = np.split(at.ravel(), np.cumsum([size + 1 for size in sizes])[:-1])
-    time = np.zeros(len(windows))
-    own = np.zeros((1 + max(int(null.pool.scenes.cluster.max()) for null in nulls), len(windows)))
-    for null, weight, date, row, here in zip(nulls, weights, dates, rows, parts, strict=True):
-        reference = null.reference
-        map_ = weight * row @ reference.smoother
-        np.add.at(time, here[:-1], -np.sqrt(date.variance) * map_)
-        time[here[-1]] += target * np.sqrt(date.variance) * weight
+    n_clusters = 1 + max(int(null.pool.scenes.cluster.max()) for null in nulls)
+    time = np.zeros((len(nulls), len(windows)))
+    own = np.zeros((len(nulls), n_clusters, len(windows)))
+    for g, (null, date, row, here) in enumerate(zip(nulls, dates, rows, parts, strict=True)):
+        reference, root = null.reference, np.sqrt(date.variance)
+        lean = row @ reference.smoother
+        np.add.at(time[g], here[:-1], -root * lean)
+        time[g, here[-1]] += target * root
         alone = np.sqrt(reference.variance - _shared(reference.variance, date))
-        np.add.at(own, (null.pool.scenes.cluster, here[:-1]), map_ * alone)
+        np.add.at(own[g], (null.pool.scenes.cluster, here[:-1]), lean * alone)
     overlap = _overlap(windows[:, :2], windows[:, 2])
     lasting = _overlap(windows[:, :2], windows[:, 3])
-    return float(time @ lasting @ time), float(((own @ overlap) * own).sum())
+    noise = (own @ overlap).reshape(len(nulls), -1) @ own.reshape(len(nulls), -1).T
+    return time @ lasting @ time.T, noise
 
 
 def _windows_of(null: SiteNull) -> NDArray[np.intp]:
@@ -331,7 +343,7 @@ def _root(matrix: Matrix) -> Matrix:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
-def _same_cluster(nulls: Sequence[SiteNull], weights: Vector, dates: Sequence[Dates]) -> float:
+def _same_cluster(nulls: Sequence[SiteNull], dates: Sequence[Dates]) -> Matrix:
     """Covariance of starts of one cluster: all but the counts of the treated, which differ."""
     fixed = np.array([n.expectation.fixed / n.reference.inflation() for n in nulls])
     shared = [float(_shared(_single(n), date)) for n, date in zip(nulls, dates, strict=True)]
@@ -340,8 +352,8 @@ def _same_cluster(nulls: Sequence[SiteNull], weights: Vector, dates: Sequence[Da
     overlap = _overlap(windows[:, :2], windows[:, 2])
     places = np.array([null.site.cluster for null in nulls])
     np.fill_diagonal(overlap, 0.0)
-    weighted = weights * np.sqrt(common)
-    return float(weighted @ np.where(np.equal.outer(places, places), overlap, 0.0) @ weighted)
+    alike = np.where(np.equal.outer(places, places), overlap, 0.0)
+    return np.asarray(alike * np.sqrt(np.outer(common, common)))
 
 
 def _df(
