@@ -1,4 +1,4 @@
-"""Whether a file's last month is whole, judged by what its own history predicts."""
+"""Whether a file's first or last month is whole, judged by what its other months predict."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LastMonth", "judge_last_month"]
+__all__ = ["EdgeMonth", "judge_first_month", "judge_last_month"]
 
 SHARE = 0.85
-DEVIATIONS = 4.0
-_SPREAD = (0.03, 0.10)
+DEVIATIONS = 3.0
+_SPREAD = (0.03, 0.08)
+_SPREAD_OF_ONE = (0.05, 0.30)
 _LARGE = 100.0
 _RECENT = 3
 _FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastMonth:
-    """The verdict on a last month and the figures behind it.
+class EdgeMonth:
+    """The verdict on a month at the edge of a file, and the figures behind it.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class LastMonth:
 
 def judge_last_month(
     totals: NDArray[np.float64], by_outcome: NDArray[np.float64], days: NDArray[np.float64]
-) -> LastMonth:
+) -> EdgeMonth:
     """Judge the last of T contiguous months.
 
     Parameters
@@ -59,31 +60,33 @@ def judge_last_month(
     -----
     Daily rate r. Prediction r̂(t) = r(t−12) · Σ r(t−3..t−1) / Σ r(t−15..t−13): season times trend;
     with less than 13 months of history the mean of the last three. The spread s is the root of
-    (1.4826 · median |log r/r̂|)² over earlier months, held within .03 and .10, plus 1/predicted.
-    The month is partial if the total is below 85 % of the prediction *and* more than 4 s below it
-    on the log scale, *and* no outcome with 100 or more predicted events reaches its own
-    prediction: a cut-off month lacks every kind of crime, an event such as a lockdown does not.
+    (1.4826 · median |log r/r̂|)² over earlier months, held within .03 and .08, plus 1/predicted.
+    The month is partial if the total is below 85 % of the prediction *and* more than 3 s below it
+    on the log scale, *and* no outcome stands out: none with 100 or more predicted events reaches
+    its prediction while lying more than 3 of its own s (held within .05 and .30) above the middle
+    outcome. A cut-off month lacks every kind of crime alike, a lockdown does not.
     """
     rates = totals / days
     last = len(totals) - 1
     predicted = _predict(rates, last) * days[last]
     if not np.isfinite(predicted) or predicted <= 0:
-        return LastMonth(partial=False, total=float(totals[last]), predicted=np.nan, spread=np.nan)
-    errors = [
-        abs(np.log(rates[t] / expected))
-        for t in range(_FEWEST, last)
-        if (expected := _predict(rates, t)) > 0 and rates[t] > 0
-    ]
-    usual = 1.4826 * float(np.median(errors)) if len(errors) >= _FEWEST else _SPREAD[1]
-    spread = float(np.sqrt(np.clip(usual, *_SPREAD) ** 2 + 1.0 / predicted))
+        return EdgeMonth(partial=False, total=float(totals[last]), predicted=np.nan, spread=np.nan)
+    spread = _spread(rates, last, predicted, _SPREAD)
     shortfall = np.log(max(totals[last], 0.5) / predicted)
     low = shortfall < min(np.log(SHARE), -DEVIATIONS * spread)
-    return LastMonth(
-        partial=bool(low and not _any_reaches(by_outcome, days, last)),
+    return EdgeMonth(
+        partial=bool(low and not _any_stands_out(by_outcome, days)),
         total=float(totals[last]),
         predicted=float(predicted),
         spread=spread,
     )
+
+
+def judge_first_month(
+    totals: NDArray[np.float64], by_outcome: NDArray[np.float64], days: NDArray[np.float64]
+) -> EdgeMonth:
+    """Judge the first of T contiguous months by those after it, in the same way."""
+    return judge_last_month(totals[::-1], by_outcome[::-1], days[::-1])
 
 
 def _predict(rates: NDArray[np.float64], t: int) -> float:
@@ -97,9 +100,29 @@ def _predict(rates: NDArray[np.float64], t: int) -> float:
     return float(known.mean()) if t >= _FEWEST and len(known) else float("nan")
 
 
-def _any_reaches(by_outcome: NDArray[np.float64], days: NDArray[np.float64], last: int) -> bool:
+def _spread(
+    rates: NDArray[np.float64], last: int, predicted: float, bounds: tuple[float, float]
+) -> float:
+    """Standard deviation of log r/r̂ in earlier months, held in bounds, with counting noise."""
+    errors = [
+        abs(np.log(rates[t] / expected))
+        for t in range(_FEWEST, last)
+        if (expected := _predict(rates, t)) > 0 and rates[t] > 0
+    ]
+    usual = 1.4826 * float(np.median(errors)) if len(errors) >= _FEWEST else bounds[1]
+    return float(np.sqrt(np.clip(usual, *bounds) ** 2 + 1.0 / predicted))
+
+
+def _any_stands_out(by_outcome: NDArray[np.float64], days: NDArray[np.float64]) -> bool:
+    """Whether an outcome reaches its prediction, far above what has become of the others."""
+    last = len(days) - 1
+    found = []
     for column in (by_outcome / days[:, None]).T:
         predicted = _predict(column, last) * days[last]
-        if predicted >= _LARGE and column[last] * days[last] >= predicted:
-            return True
-    return False
+        if predicted >= _LARGE and np.isfinite(column[last]):
+            ratio = np.log(max(column[last] * days[last], 0.5) / predicted)
+            found.append((ratio, _spread(column, last, predicted, _SPREAD_OF_ONE)))
+    if not found:
+        return False
+    ratio, spread = np.array(found).T
+    return bool(np.any((ratio >= 0) & (ratio - np.median(ratio) > DEVIATIONS * spread)))

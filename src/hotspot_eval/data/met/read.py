@@ -51,8 +51,8 @@ def read_met_counts(
     -------
     Counts
         A row for every area, month and outcome that a file covers, zeros included.
-        ``months.status`` is ``partial`` for a last month that is not whole: ``counts.panel()``
-        leaves it out unless asked.
+        ``months.status`` is ``partial`` for a first or last month that is not whole:
+        ``counts.panel()`` leaves it out unless asked.
 
     Raises
     ------
@@ -71,8 +71,9 @@ def read_met_counts(
     no counterpart and is missing. The month in which the classification or the recording system
     changed is still a break: see ``breaks_in_window``.
 
-    The newest vintage wins cell by cell; a vintage is named after its last month. The rule for a
-    partial month is in ``hotspot_eval.data.met.partial``.
+    The newest vintage wins cell by cell, except that a first or last month that is not whole
+    yields to any whole one, and the ledger says so. A vintage is named after its last month. The
+    rule for a partial month is in ``hotspot_eval.data.met.partial``.
 
     Examples
     --------
@@ -156,8 +157,8 @@ def _partial(vintages: Sequence[Vintage], merged: Merged) -> NDArray[np.bool_]:
     """Months whose counts come from a vintage that does not cover them whole; shape (T,)."""
     partial = np.zeros(len(merged.months), dtype=bool)
     for number, vintage in enumerate(vintages):
-        if vintage.last.partial:
-            place = int((vintage.file.months[-1] - merged.months[0]).astype(int))
+        for month in vintage.partial_months:
+            place = int((month - merged.months[0]).astype(int))
             partial[place] |= bool((merged.source[:, place] == number).any())
     return partial
 
@@ -255,7 +256,12 @@ def _months(
     rows = []
     for t, month in enumerate(merged.months):
         used = [vintages[v] for v in np.unique(merged.source[:, t]) if v >= 0]
-        judged = [v.last for v in used if v.file.months[-1] == month]
+        judged = [
+            edge
+            for v in used
+            for at, edge in ((v.file.months[0], v.first), (v.file.months[-1], v.last))
+            if at == month and (edge is v.last or edge.partial)
+        ]
         rows.append(
             {
                 "period": str(month),
@@ -269,6 +275,23 @@ def _months(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _yielded(vintages: Sequence[Vintage], merged: Merged, size: int) -> LedgerNote:
+    """Cells of partial months that another vintage tells whole."""
+    cells, months = 0, []
+    for number, vintage in enumerate(vintages):
+        for month in vintage.partial_months:
+            place = int((month - merged.months[0]).astype(int))
+            lost = vintage.covers[:, place] & (merged.source[:, place] != number)
+            if lost.any():
+                cells += int(lost.sum()) * size
+                months.append(f"{vintage.file.name} {month}")
+    return LedgerNote(
+        reason="in a partial first or last month, taken from another vintage",
+        rows=cells,
+        examples=tuple(months),
+    )
 
 
 def _reconciled(
@@ -303,10 +326,11 @@ def _reconciled(
                 ),
             ),
             LedgerNote(
-                reason="in a partial last month, left out of panels",
+                reason="in a partial first or last month, left out of panels",
                 rows=int((merged.source[:, partial] >= 0).sum()) * size,
                 examples=tuple(str(month) for month in merged.months[partial]),
             ),
+            _yielded(vintages, merged, size),
             LedgerNote(
                 reason="outcome or month not in the vintage used, missing",
                 rows=int((~merged.known[merged.source >= 0][:, kept]).sum()),

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.data.met.categories import OUTCOMES
-from hotspot_eval.data.met.partial import LastMonth, judge_last_month
+from hotspot_eval.data.met.partial import EdgeMonth, judge_first_month, judge_last_month
 from hotspot_eval.data.met.wide import WideFile
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.periods import PeriodLike, interval_days
@@ -21,6 +21,9 @@ __all__ = ["EXPECTED", "Merged", "Vintage", "merge", "on_one_grid"]
 # An area without a row has no events in the file, or is not covered by it. It is taken as covered
 # unless its rate elsewhere predicts this many events: P(0 | 10) = 5e-5.
 EXPECTED = 10.0
+
+_LOST = 0.05
+_LEAST_LOST = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +42,7 @@ class Vintage:
         Counts that the file states, or leaves out because they are zero.
     listed : ndarray of bool, shape (N,)
         Areas with a row.
-    last : LastMonth
+    first, last : EdgeMonth
     empty : tuple of str
         Months whose column holds no event although many are expected; not covered.
     """
@@ -50,8 +53,15 @@ class Vintage:
     counts: NDArray[np.int64]
     known: NDArray[np.bool_]
     listed: NDArray[np.bool_]
-    last: LastMonth
+    first: EdgeMonth
+    last: EdgeMonth
     empty: tuple[str, ...]
+
+    @property
+    def partial_months(self) -> tuple[np.datetime64, ...]:
+        """First and last month, where they are not whole."""
+        edges = ((self.file.months[0], self.first), (self.file.months[-1], self.last))
+        return tuple(dict.fromkeys(month for month, edge in edges if edge.partial))
 
     @property
     def covers(self) -> NDArray[np.bool_]:
@@ -111,13 +121,44 @@ def on_one_grid(
     months = np.arange(first, last + 1)
     rates = _rates(files, areas)
     vintages = [_vintage(file, areas, months, rates, published.get(file.name)) for file in files]
-    return sorted(vintages, key=lambda v: (v.rank, v.file.name)), areas, months
+    ordered = sorted(vintages, key=lambda v: (v.rank, v.file.name))
+    settled: list[Vintage] = []
+    for vintage in ordered:
+        told = [_falls_short(vintage, older, months) for older in settled]
+        known = [short for short in told if short is not None]
+        partial = any(known) if known else vintage.first.partial
+        settled.append(replace(vintage, first=replace(vintage.first, partial=partial)))
+    return settled, areas, months
+
+
+def _falls_short(new: Vintage, old: Vintage, months: NDArray[np.datetime64]) -> bool | None:
+    """Whether a vintage's first month lacks events that an older one told of, as no other month.
+
+    In the areas that both list, its ratio to the older total is over 5 % below the median ratio of
+    the other months that both cover; revisions move a month by up to 1.2 %. None if the older
+    does not tell of the month, or not whole.
+    """
+    if new.rank == old.rank or new.file.months[0] in old.partial_months:
+        return None
+    both = (old.known & new.known & (old.listed & new.listed)[:, None, None])[:, :, -1]
+    before = np.where(both, old.counts[:, :, -1], 0).sum(axis=0)
+    after = np.where(both, new.counts[:, :, -1], 0).sum(axis=0)
+    first = int(_place(new.file.months[:1], months)[0])
+    if before[first] < _LEAST_LOST:
+        return None
+    others = before > 0
+    others[
+        [first, *_place(np.array([*old.partial_months, *new.partial_months], "M8[M]"), months)]
+    ] = False
+    usual = float(np.median(after[others] / before[others])) if others.any() else 1.0
+    lost = usual * before[first] - after[first]
+    return bool(lost >= _LEAST_LOST and lost > _LOST * usual * before[first])
 
 
 def merge(
     vintages: Sequence[Vintage], areas: tuple[str, ...], months: NDArray[np.datetime64]
 ) -> Merged:
-    """For each cell the newest vintage that covers it; a partial last month yields to any other.
+    """For each cell the newest vintage that covers it; a partial month yields to any whole one.
 
     Raises
     ------
@@ -134,8 +175,7 @@ def merge(
         elsewhere = np.any([v.listed for v in same], axis=0) if same else np.zeros(len(areas), bool)
         take = vintage.covers & (vintage.listed | ~elsewhere)[:, None]
         whole = np.ones(len(months), dtype=bool)
-        if vintage.last.partial:
-            whole[_place(vintage.file.months[-1:], months)] = False
+        whole[_place(np.array(vintage.partial_months, dtype="M8[M]"), months)] = False
         take &= whole | ~firm
         counts[take], known[take], source[take] = vintage.counts[take], vintage.known[take], number
         firm |= take & whole
@@ -174,7 +214,7 @@ def _vintage(
     known[:, empty] = False
     end = file.months[-1]
     release = interval_days(published, "month")[0] if published is not None else None
-    last = _last_month(file)
+    first, last = _edges(file)
     if release is not None and release.astype("datetime64[M]") <= end:
         last = replace(last, partial=True)
     return Vintage(
@@ -184,12 +224,13 @@ def _vintage(
         counts=np.where(known, counts, 0),
         known=known,
         listed=listed,
+        first=first,
         last=last,
         empty=tuple(str(month) for month in months[empty]),
     )
 
 
-def _last_month(file: WideFile) -> LastMonth:
+def _edges(file: WideFile) -> tuple[EdgeMonth, EdgeMonth]:
     months = np.arange(file.months[0], file.months[-1] + 1)
     by_outcome = np.full((len(months), len(OUTCOMES)), np.nan)
     stated = file.known.any(axis=0)
@@ -197,7 +238,8 @@ def _last_month(file: WideFile) -> LastMonth:
     by_outcome[:, ~file.offered] = np.nan
     ends = (months + 1).astype("datetime64[D]")
     days = (ends - months.astype("datetime64[D]")).astype(np.float64)
-    return judge_last_month(by_outcome[:, -1], by_outcome[:, :-1], days)
+    told = by_outcome[:, -1], by_outcome[:, :-1], days
+    return judge_first_month(*told), judge_last_month(*told)
 
 
 def _place(some: NDArray[np.datetime64], months: NDArray[np.datetime64]) -> NDArray[np.intp]:
@@ -240,7 +282,7 @@ def changes(
 
 
 def _is_partial(vintage: Vintage, month: np.datetime64) -> bool:
-    return vintage.last.partial and bool(vintage.file.months[-1] == month)
+    return month in vintage.partial_months
 
 
 def _compare(
