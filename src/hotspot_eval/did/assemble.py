@@ -155,7 +155,7 @@ def one_control_fits(sample: Sample, cluster: NDArray[np.intp] | None, influence
     if not untreated.any() or len(np.unique(labels[untreated])) > 1:
         return False
     left = np.abs(influence[untreated].sum(axis=0)).max(initial=0.0)
-    return bool(left <= 1e-8 * np.abs(influence).max(initial=0.0))
+    return bool(left <= 1e-6 * np.abs(influence).max(initial=0.0))
 
 
 NO_NOISE = "nothing varies around the fit, so its noise cannot be told: no standard error"
