@@ -95,6 +95,7 @@ from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods
 from hotspot_eval.planning import (
+    Dosage,
     balance,
     balances,
     control_pools,
@@ -148,6 +149,7 @@ __all__ = [
     "Check",
     "Counts",
     "Design",
+    "Dosage",
     "Effect",
     "Effects",
     "Estimator",

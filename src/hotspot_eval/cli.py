@@ -121,12 +121,30 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="A study's re
 @app.command()
 def power(
     params: Annotated[Path, typer.Argument(metavar="PARAMS", help="Params of a planned study.")],
+    duration: Annotated[
+        list[int] | None,
+        typer.Option("--duration", min=1, help="Periods of treatment to play; repeatable."),
+    ] = None,
+    dosage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dosage",
+            metavar="HOURS:PERCENT",
+            help="Officer hours an area and period, and the change hoped for; repeatable.",
+        ),
+    ] = None,
     data: DataOption = None,
 ) -> None:
-    """Say what a study of this size could see, from its own untreated past."""
-    from hotspot_eval.run.power import power_table
+    """Sites, durations and dosages by what they could show, from the untreated past alone."""
+    from hotspot_eval.run.power import dosage_of, power_table
 
-    _print_frame(power_table(params, data=data or []), title="Minimum detectable effect")
+    table = power_table(
+        params,
+        data=data or [],
+        durations=duration or (),
+        dosages=[dosage_of(text) for text in dosage or ()],
+    )
+    _print_frame(table, title="What each site could show, best first")
 
 
 @app.command()

@@ -8,8 +8,8 @@ from tests.replay_worlds import boroughs
 
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference import TopK
-from hotspot_eval.planning import design_table, minimum_detectable_effect
-from hotspot_eval.planning.design_table import _played
+from hotspot_eval.planning import Dosage, balance, design_table, minimum_detectable_effect
+from hotspot_eval.planning.design_table import played
 
 RULE = TopK(k=4)
 
@@ -25,14 +25,23 @@ def table_of(world, seed=0, **options):
 
 
 def test_a_row_is_the_power_of_that_design(world):
-    table = table_of(world, sites={"A": ["A00", "A01"]}, durations=[3], hours_per_area_period=40.0)
-    alone = minimum_detectable_effect(
-        world, _played(world, ["A00", "A01"], 3, None), rule=RULE, rng=np.random.default_rng(0)
-    )
-    row = table.iloc[0]
-    assert row["mde_percent"] == alone.percent
+    dosages = [Dosage(percent=-10, hours_per_area_period=20), Dosage(hours_per_area_period=40)]
+    table = table_of(world, sites={"A": ["A00", "A01"]}, durations=[3], dosages=dosages)
+    design = played(world, ["A00", "A01"], 3, None)
+    alone = minimum_detectable_effect(world, design, rule=RULE, rng=np.random.default_rng(0))
+    row, weaker = table.iloc[0], table.iloc[1]
+    assert row["mde_percent"] == weaker["mde_percent"] == alone.percent
     assert row["power"] == alone.power_at(-20)
-    assert row["officer_hours"] == 240.0
+    assert weaker["power"] == alone.power_at(-10)
+    assert [row["officer_hours"], weaker["officer_hours"]] == [240.0, 120.0]
+    assert [row["hoped_percent"], weaker["hoped_percent"]] == [-20.0, -10.0]
+    assert row["worst_difference"] == balance(world, design).worst
+
+
+def test_among_equals_the_cheaper_comes_first(world):
+    dear, cheap = (Dosage(hours_per_area_period=hours) for hours in (50, 5))
+    table = table_of(world, sites={"A": ["A00"]}, durations=[3], dosages=[dear, cheap])
+    assert table["officer_hours"].tolist() == [15.0, 150.0]
 
 
 def test_best_comes_first_and_everything_is_ranked(world):
@@ -55,5 +64,11 @@ def test_refusals(world):
         table_of(world, sites={})
     with pytest.raises(InputError, match="must lie between 1 and 47 periods"):
         table_of(world, durations=[0, 60])
+    with pytest.raises(InputError, match="need at least one entry each"):
+        table_of(world, dosages=[])
+    with pytest.raises(InputError, match="percent: must lie in"):
+        Dosage(percent=20)
+    with pytest.raises(InputError, match="hours: must be 0 or more"):
+        Dosage(hours_per_area_period=-1)
     with pytest.raises(InputError, match="are not in the panel"):
         table_of(world, sites={"X": ["X99"]})

@@ -2,7 +2,7 @@
 
 from hotspot_eval.planning.balance import Balance, balance
 from hotspot_eval.planning.description import role_table, selection_ranks
-from hotspot_eval.planning.design_table import design_table
+from hotspot_eval.planning.design_table import Dosage, design_table
 from hotspot_eval.planning.matching import (
     MatchedControls,
     far_controls,
@@ -15,6 +15,7 @@ from hotspot_eval.planning.power import DetectableEffect, minimum_detectable_eff
 __all__ = [
     "Balance",
     "DetectableEffect",
+    "Dosage",
     "MatchedControls",
     "MatchedSets",
     "balance",

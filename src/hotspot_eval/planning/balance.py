@@ -41,9 +41,9 @@ class Balance:
 
     @property
     def worst(self) -> float:
-        """Largest difference of level, trend or recent rise, in standard deviations."""
+        """Largest difference of level, trend or recent rise, in standard deviations, or NaN."""
         main = self.table[self.table["measure"].isin(_MEASURES)]
-        return float(main["difference"].abs().max())
+        return float(main["difference"].astype(float).abs().max())
 
     def to_frame(self) -> pd.DataFrame:
         """One row a measure, three columns of means and the standardised difference."""

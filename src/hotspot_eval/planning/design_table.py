@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,44 @@ from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.replay import Rule
 from hotspot_eval.panel import Panel, area_ids
+from hotspot_eval.periods import PeriodLike
+from hotspot_eval.planning.balance import balance
 from hotspot_eval.planning.power import minimum_detectable_effect
 
-__all__ = ["design_table"]
+__all__ = ["Dosage", "design_rows", "design_table", "played", "ranked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dosage:
+    """What is put into a place, and what one hopes that it does.
+
+    Parameters
+    ----------
+    percent : float
+        Change that is hoped for, in [−95, 0).
+    hours_per_area_period : float, optional
+        Officer hours in each treated area and period; 0 or more.
+
+    Raises
+    ------
+    InputError
+        If one of them is out of range.
+    """
+
+    percent: float = -20.0
+    hours_per_area_period: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not -95 <= self.percent < 0:
+            problems.append(
+                Problem(where="dosage, percent", what=f"must lie in [−95, 0), not {self.percent}")
+            )
+        hours = self.hours_per_area_period
+        if hours is not None and not (np.isfinite(hours) and hours >= 0):
+            problems.append(Problem(where="dosage, hours", what=f"must be 0 or more, not {hours}"))
+        if problems:
+            raise InputError(*problems)
 
 
 def design_table(
@@ -23,12 +59,12 @@ def design_table(
     durations: Sequence[int],
     rule: Rule,
     rng: np.random.Generator,
-    percent: float = -20.0,
+    dosages: Sequence[Dosage] = (Dosage(),),
     power: float = 0.8,
     pre_periods: int | None = None,
-    hours_per_area_period: float | None = None,
+    breaks: Sequence[PeriodLike] = (),
 ) -> pd.DataFrame:
-    """Candidate sites × durations: what each would cost and what it could show.
+    """Candidate sites × durations × dosages: what each would cost and what it could show.
 
     Parameters
     ----------
@@ -41,20 +77,22 @@ def design_table(
     rule : callable
         How the areas were (or would be) chosen: see :func:`hotspot_eval.replay`.
     rng : Generator
-    percent : float
-        Change for which the power is given.
+    dosages : sequence of Dosage
+        Officer hours, and the change hoped for at which the power is given.
     power : float
         Probability at which the minimum detectable effect is read.
     pre_periods : int, optional
         Baseline; a year by default.
-    hours_per_area_period : float, optional
-        Dosage; gives officer hours.
+    breaks : sequence of period
+        As in ``replay``.
 
     Returns
     -------
     DataFrame
-        One row a candidate and duration, best power first: site, areas, duration,
-        officer_hours, expected_events, power, mde_percent, mde_crimes, rank, notes.
+        One row a candidate, duration and dosage, best power first, the cheaper first among equals:
+        site, areas, duration, officer_hours, expected_events, hoped_percent, power, mde_percent,
+        mde_crimes, worst_difference (of level, trend and recent rise against the controls, in
+        standard deviations: how well they fit), rank, notes.
 
     Raises
     ------
@@ -64,7 +102,9 @@ def design_table(
     Notes
     -----
     Each candidate is played as if it had just ended at the panel's last period, so the power is
-    that of the latest stretch of data; see ``minimum_detectable_effect``.
+    that of the latest stretch of data; see ``minimum_detectable_effect``. It is out of sample: the
+    reference distribution holds other places and earlier dates. A dosage moves the power by the
+    change hoped for alone; what hours do to crime is for the reader to say.
 
     Examples
     --------
@@ -81,9 +121,12 @@ def design_table(
     >>> table["site"].tolist()
     ['six', 'one']
     """
-    if not sites or not durations:
+    if not sites or not durations or not dosages:
         raise InputError(
-            Problem(where="arguments 'sites' and 'durations'", what="need at least one entry each")
+            Problem(
+                where="arguments 'sites', 'durations' and 'dosages'",
+                what="need at least one entry each",
+            )
         )
     wrong = [length for length in durations if not 1 <= length < len(panel.periods)]
     if wrong:
@@ -98,31 +141,62 @@ def design_table(
     for name, areas in sites.items():
         ids = area_ids(areas)
         for length in durations:
-            found = minimum_detectable_effect(
-                panel, _played(panel, ids, length, pre_periods), rule=rule, rng=rng, power=power
-            )
-            hours = None if hours_per_area_period is None else hours_per_area_period * len(ids)
-            rows.append(
-                {
-                    "site": name,
-                    "areas": len(ids),
-                    "duration": length,
-                    "officer_hours": float("nan") if hours is None else hours * length,
-                    "expected_events": found.expected_events,
-                    "power": found.power_at(percent) if len(found.curve) else float("nan"),
-                    "mde_percent": found.percent,
-                    "mde_crimes": found.crimes,
-                    "notes": "; ".join(found.notes),
-                }
-            )
-    table = pd.DataFrame(rows).sort_values(
-        ["power", "site", "duration"], ascending=[False, True, True], ignore_index=True
-    )
-    table.insert(8, "rank", np.arange(1, len(table) + 1))
-    return table
+            design = played(panel, ids, length, pre_periods)
+            rows += design_rows(
+                panel, design, name=name, duration=length, rule=rule, rng=rng, dosages=dosages,
+                power=power, breaks=breaks,
+            )  # fmt: skip
+    return ranked(rows)
 
 
-def _played(panel: Panel, areas: list[str], length: int, pre_periods: int | None) -> Design:
+def design_rows(
+    panel: Panel,
+    design: Design,
+    *,
+    name: str,
+    duration: int,
+    rule: Rule,
+    rng: np.random.Generator,
+    dosages: Sequence[Dosage],
+    power: float = 0.8,
+    breaks: Sequence[PeriodLike] = (),
+) -> list[dict[str, object]]:
+    """One row a dosage of one design; arguments as in :func:`design_table`."""
+    found = minimum_detectable_effect(panel, design, rule=rule, rng=rng, power=power, breaks=breaks)
+    fit = balance(panel, design).worst
+    areas = len(design.treated)
+    rows: list[dict[str, object]] = []
+    for dosage in dosages:
+        hours = dosage.hours_per_area_period
+        rows.append(
+            {
+                "site": name,
+                "areas": areas,
+                "duration": duration,
+                "officer_hours": np.nan if hours is None else hours * areas * duration,
+                "expected_events": found.expected_events,
+                "hoped_percent": dosage.percent,
+                "power": found.power_at(dosage.percent) if len(found.curve) else np.nan,
+                "mde_percent": found.percent,
+                "mde_crimes": found.crimes,
+                "worst_difference": fit,
+                "notes": "; ".join(found.notes),
+            }
+        )
+    return rows
+
+
+def ranked(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """The rows as a table, best power first and the cheaper first among equals."""
+    table = pd.DataFrame(rows)
+    order = ["power", "officer_hours", "site", "duration"]
+    table = table.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
+    table["rank"] = np.arange(1, len(table) + 1)
+    return table[[*(name for name in table.columns if name != "notes"), "notes"]]
+
+
+def played(panel: Panel, areas: Sequence[str], length: int, pre_periods: int | None) -> Design:
+    """These areas treated in the panel's last periods, against the rest of their clusters."""
     treated = set(areas)
     rows = panel.positions(areas)
     labels = panel.cluster or ("",) * len(panel.areas)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hotspot_eval.data import InterventionRegister
+from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import Periods, interval_days
@@ -19,7 +20,7 @@ from hotspot_eval.run.inputs import Inputs
 from hotspot_eval.run.params import Comparison, Estimation, Outcomes, Selection, Window
 from hotspot_eval.run.site import Site
 
-__all__ = ["ROLES", "counts_end", "default_settings", "specification"]
+__all__ = ["ROLES", "counts_end", "default_settings", "planned_sites", "specification"]
 
 ROLES = ("treated", "catchment", "controls")
 _SECTIONS = ("outcomes", "window", "comparison", "selection", "estimation", "treatment")
@@ -51,6 +52,13 @@ def specification(inputs: Inputs) -> dict[str, Any]:
     that the register, the boundaries and the params give; areas that the counts lack, or whose
     windows they do not fill, are left out later and counted in the site's ledger.
     """
+    frequency = inputs.params.window.frequency
+    sites = {name: _roles(plan, frequency) for name, plan in planned_sites(inputs).items()}
+    return {"settings": _settings(inputs), "sites": sites}
+
+
+def planned_sites(inputs: Inputs) -> dict[str, Design | str]:
+    """Site → its design by register, boundaries and params alone, or why it has none."""
     areas = inputs.areas()
     register = None if inputs.params.register_ is None else inputs.register(areas)
     kept: dict[str, Any] = {
@@ -58,12 +66,15 @@ def specification(inputs: Inputs) -> dict[str, Any]:
         "panel": _empty_panel(inputs, areas, register),
         "register": register,
     }
-    sites = {}
+    plans: dict[str, Design | str] = {}
     for name in inputs.boroughs():
         site = Site(name=name, params=inputs.params, inputs=inputs, folder=Path(), _kept=dict(kept))
-        sites[name] = _roles(site)
+        try:
+            plans[name] = site.design()
+        except InputError as error:
+            plans[name] = str(error)
         kept |= {key: value for key, value in site._kept.items() if key == "graph"}
-    return {"settings": _settings(inputs), "sites": sites}
+    return plans
 
 
 def default_settings() -> dict[str, Any]:
@@ -123,13 +134,11 @@ def _settings(inputs: Inputs) -> dict[str, Any]:
     return told
 
 
-def _roles(site: Site) -> dict[str, Any]:
-    try:
-        design = site.design()
-    except InputError as error:
-        return {"problem": str(error)}
+def _roles(design: Design | str, frequency: Any) -> dict[str, Any]:
+    if isinstance(design, str):
+        return {"problem": design}
     frame = design.to_frame()
-    days = [_day(start, site.params.window.frequency) for start in frame["start"]]
+    days = [_day(start, frequency) for start in frame["start"]]
     ends = ["" if end is None or pd.isna(end) else f" to {_told(end)}" for end in frame["end"]]
     controls = [] if design.controls is None else design.controls
     return {
