@@ -194,6 +194,9 @@ def test_leavers_need_areas_that_stay_on_and_paths_that_cross_are_cut():
     leaving = d.copy()
     leaving[4:8] = 1
     leaving[4:8, 4:] = 0
+    both = switchers(panel, Design.from_treatment(panel, leaving)).ledger.to_frame()
+    lost = both[both["reason"].str.contains("nobody with the same baseline", na=False)]
+    assert lost["rows"].sum() == 4
     lonely = switchers(panel, Design.from_treatment(panel, leaving), direction="out")
     assert math.isnan(lonely.effect.estimate)
     assert "same baseline" in lonely.effect.notes[0]

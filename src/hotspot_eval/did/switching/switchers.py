@@ -24,6 +24,7 @@ __all__ = ["switchers"]
 
 Float = NDArray[np.float64]
 Unit = Literal["share", "dose"]
+LEFT = "other direction, no base period, or nobody with the same baseline unchanged"
 
 
 def switchers(
@@ -120,6 +121,8 @@ def switchers(
         same=same_switchers,
         direction=direction,
     )
+    entered = made.on.any(axis=1)
+    lost = tuple(sample.areas[i] for i in np.flatnonzero((paths.sign != 0) & ~np.asarray(entered)))
     told = Told(
         estimand="effect of having switched, by periods since",
         scale="count",
@@ -133,6 +136,12 @@ def switchers(
         rows_in=int(sample.used.sum()),
         rows_out=int(used.sum()),
         left_out=[LedgerNote(reason="treatment crossed its baseline", rows=int(crossed.sum()))],
+    ).step(
+        "areas that switch",
+        unit="areas",
+        rows_in=int((paths.sign != 0).sum()),
+        rows_out=int((paths.sign != 0).sum()) - len(lost),
+        left_out=[LedgerNote(reason=LEFT, rows=len(lost), examples=lost[:5])],
     )
     return _estimate(
         sample, paths, made, used, told, errors, clusters(sample, cluster), design, unit, ledger
