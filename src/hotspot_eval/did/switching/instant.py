@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
-from hotspot_eval.did.sample import lay
-from hotspot_eval.did.switching.linear import Errors, noise_of, weighted
+from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.switching.linear import Errors, Noise, noise_of, weighted
 from hotspot_eval.did.switching.notes import attenuated
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import check_choice
@@ -112,13 +112,25 @@ def did_m(
     )
     values = weighted(sample.y, group, made.tilde).sum(axis=0)
     values = np.where(made.changes > 0, values, np.nan)
+    told = replace(told, inference=noise.inference)
+    return _effects(sample, values, noise, made.alone, told, codes)
+
+
+def _effects(
+    sample: Sample,
+    values: Float,
+    noise: Noise,
+    alone: int,
+    told: Told,
+    codes: NDArray[np.intp] | None,
+) -> Effects:
+    """The four labels, each with its value and error, or the reason why not."""
     lost = np.isnan(values)
     covariance = np.where(lost[:, None] | lost, np.nan, noise.covariance)
-    told = replace(told, inference=noise.inference)
     counts = sample_counts(sample, codes)
     notes = (*noise.notes, *attenuated(sample))
-    if made.alone:
-        notes = (*notes, f"{made.alone} changes have no stable area to compare with: left out")
+    if alone:
+        notes = (*notes, f"{alone} changes have no stable area to compare with: left out")
     parts = tuple(
         no_effect(told.of(label), (sample.reason or _NOBODY[label],), counts)
         if lost[p]
