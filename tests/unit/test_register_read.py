@@ -160,6 +160,64 @@ def test_a_site_called_total_with_a_date_is_a_deployment(tmp_path, areas):
     assert register.spells["site"].tolist() == ["Total"]
 
 
+OTHERS = (
+    GOOD,
+    "Bridge,Camden,E05000002,01/06/2020,21/06/2020,4",
+    "Park,Brent,E05000003,01/07/2020,21/07/2020,5",
+)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Total,,,31/07/2020,,12",
+        "TOTALS:,,,,31/07/2020,12",
+        "Total,,,31/07/2020,,99",
+        ",,,31/07/2020,,12",
+        "Total to 31 July,,,31/07/2020,,12",
+        "Camden subtotal,Camden,,31/07/2020,,12",
+    ],
+)
+def test_a_totals_row_may_carry_a_date(tmp_path, areas, row):
+    register = read(tmp_path, *OTHERS, row, areas=areas, kind="hotspot")
+    assert register.spells["site"].tolist() == ["Market", "Bridge", "Park"]
+    assert found(register, "totals row")["row"].tolist() == [5]
+    left_out = {n.reason: n.rows for s in register.ledger.steps for n in s.left_out}
+    assert left_out == {"totals row": 1}
+    word = "disagrees" if row.endswith("99") else "agrees"
+    reasons = [note.reason for step in register.ledger.steps for note in step.remarks]
+    assert any(reason.startswith(f"totals row {word}") for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ",Camden,,31/07/2020,,11",  # not the sum: a deployment without its place
+        "Corner,Camden,,31/07/2020,,12",  # a site of its own, though as large as the others
+        "Total Garage,Camden,,31/07/2020,,7",
+    ],
+)
+def test_a_deployment_without_a_place_is_not_taken_for_a_total(tmp_path, areas, row):
+    with pytest.raises(InputError, match=r"area"):
+        read(tmp_path, *OTHERS, row, areas=areas, kind="hotspot")
+
+
+def test_dated_subtotals_are_held_against_the_rows_since_the_last(tmp_path, areas):
+    register = read(
+        tmp_path,
+        *OTHERS[:2],
+        ",,,30/06/2020,,7",
+        OTHERS[2],
+        "Pier,Brent,E05000004,01/07/2020,21/07/2020,1",
+        ",,,31/07/2020,,6",
+        "Total,,,31/07/2020,,13",
+        areas=areas,
+        kind="hotspot",
+    )
+    assert len(register.spells) == 4
+    assert found(register, "totals row")["row"].tolist() == [4, 7, 8]
+
+
 @pytest.mark.parametrize(("total", "word"), [("5", "agrees"), ("6", "disagrees")])
 def test_a_totals_row_is_held_against_the_rows(tmp_path, areas, total, word):
     register = read(

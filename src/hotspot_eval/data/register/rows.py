@@ -26,8 +26,9 @@ def deployments(table: Table, columns: Columns) -> tuple[list[int], list[int], l
     """Positions of the rows that are deployments, positions of totals rows, and why not the rest.
 
     A row without site, date and area is blank, a totals row (numbers), or a remark (text). A row
-    labelled total is one wherever it stands, unless it has a date. Rows equal in every cell are
-    one deployment.
+    labelled total is one wherever it stands. With a date it is one if it has no place and is
+    labelled as a total and nothing else, or has neither place nor any other name than a total's,
+    and its tallies are the sums of the other rows. Rows equal in every cell are one deployment.
     """
     kept: list[int] = []
     totals: list[int] = []
@@ -47,7 +48,52 @@ def deployments(table: Table, columns: Columns) -> tuple[list[int], list[int], l
         findings.append(
             Finding(line, "row", reason, "left out", " | ".join(filled), "not a deployment", why)
         )
-    return kept, totals, findings
+    for place, why in _dated_totals(table, columns, kept, totals):
+        kept.remove(place)
+        totals.append(place)
+        text = " | ".join(cell for cell in table.rows[place] if cell)
+        findings.append(
+            Finding(
+                table.lines[place], "row", "totals row", "left out", text, "not a deployment", why
+            )
+        )
+    return kept, sorted(totals), findings
+
+
+def _dated_totals(
+    table: Table, columns: Columns, kept: Sequence[int], totals: Sequence[int]
+) -> list[tuple[int, str]]:
+    """Rows with a date that are totals all the same, and why."""
+    fields = columns.fields
+    nameless = [place for place in kept if _is_placeless(table.rows[place], fields)]
+    others = [place for place in kept if place not in nameless]
+    values = {
+        name: [_plain_number(table.rows[place][at]) for place in others]
+        for name, at in columns.outputs.items()
+    }
+    found: list[tuple[int, str]] = []
+    for place in nameless:
+        row = table.rows[place]
+        said = {name: row[at] for name, at in columns.outputs.items()}
+        until = sum(other < place for other in others)
+        before = [t for t in (*totals, *(at for at, _ in found)) if t < place]
+        since = max((sum(other < t for other in others) for t in before), default=0)
+        agree, words = totals_agree(said, values, above=range(since, until))
+        some = any(_plain_number(cell) for cell in said.values())
+        if any(_TOTAL.fullmatch(cell) for cell in row):
+            found.append((place, "labelled as a total; its date names no deployment"))
+        elif agree and words and some and len(others) > 1:
+            found.append((place, "no place, and its tallies are the sums of the rows"))
+    return found
+
+
+def _is_placeless(row: Sequence[str], fields: Mapping[str, int]) -> bool:
+    """No area, no point, and no site but one called a total."""
+    places = ("area", "area_name", "longitude", "latitude", "easting", "northing")
+    if any(row[fields[name]] for name in places if name in fields):
+        return False
+    site = row[fields["site"]] if "site" in fields else ""
+    return not site or bool(_TOTAL_OF.search(site)) or bool(_TOTAL.fullmatch(site))
 
 
 def _no_deployment(row: Sequence[str], names: Sequence[str], columns: Columns) -> tuple[str, str]:
