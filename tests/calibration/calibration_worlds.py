@@ -11,7 +11,11 @@ from tests.replay_worlds import restless
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.inference.replay import TopK
 from hotspot_eval.inference.replay.engine import Study, study_of, verdict_of
+from hotspot_eval.inference.replay.joint import join
+from hotspot_eval.inference.replay.told import adjusted_effect
 from hotspot_eval.panel import Panel
+from hotspot_eval.results import Effect
+from hotspot_eval.synthesis import pool
 
 KEPT = 0.8
 SHOCKS = {"calm": 0.0, "shared": 0.15}
@@ -26,6 +30,7 @@ class Kind:
     spells: bool = False
     spillover: float = 0.0
     weekly: bool = False
+    pooled: bool = False
 
     @property
     def rule(self) -> TopK:
@@ -45,6 +50,7 @@ KINDS = {
     "four boroughs, weekly": Kind(boroughs="ABCD", weekly=True),
     "staggered": Kind(boroughs="ABCDEF", after=(0, 2, 4, 6, 8, 10)),
     "all boroughs": Kind(boroughs="ABCDEFGH"),
+    "all boroughs, random effects": Kind(boroughs="ABCDEFGH", pooled=True),
 }
 
 
@@ -95,6 +101,28 @@ def acted(study: Study, kept: float, rng: np.random.Generator) -> Study:
     return replace(study, nulls=tuple(nulls))
 
 
+def joined(study: Study) -> Effect:
+    """What the default says of all sites."""
+    told = verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
+    return adjusted_effect(told, {}, 0.95, "two-sided", ())
+
+
+def random_effects(study: Study) -> Effect:
+    """Each borough's own estimate, pooled with the covariance that replay finds between them."""
+    effects = {
+        null.site.cluster: Effect.from_estimate(
+            null.expectation.effect,
+            float(np.sqrt(null.expectation.variance(0.0))),
+            estimand="effect",
+            scale="log_irr",
+            method="replay",
+            inference="replay",
+        )
+        for null in study.nulls
+    }
+    return pool(effects, covariance=join(study.nulls).covariance).effect
+
+
 def judge(seed: int, name: str, hot: float) -> dict[str, float]:
     """One world, judged by the default without an effect and with one thinned in."""
     kind = KINDS[name]
@@ -105,11 +133,11 @@ def judge(seed: int, name: str, hot: float) -> dict[str, float]:
     row: dict[str, float] = {}
     for label, kept in (("", 1.0), (" acted", KEPT)):
         study = nothing if kept == 1.0 else acted(nothing, kept, rng)
-        verdict = verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
+        verdict = random_effects(study) if kind.pooled else joined(study)
         truth = float(np.log(kept))
         row |= {
             f"rejects{label}": float(verdict.p_value <= 0.05),
-            f"covers{label}": float(verdict.low < truth < verdict.high),
+            f"covers{label}": float(verdict.ci_low < truth < verdict.ci_high),
             f"error{label}": verdict.estimate - truth,
             f"std_error{label}": verdict.std_error,
             f"nan{label}": float(np.isnan(verdict.p_value)),

@@ -10,9 +10,12 @@ from scipy import stats
 from tests.replay_worlds import boroughs, joint_operation, restless
 
 from hotspot_eval.design import Design
-from hotspot_eval.inference import TopK
+from hotspot_eval.did import PoissonDid
+from hotspot_eval.inference import TopK, replay
 from hotspot_eval.inference.replay.engine import study_of
 from hotspot_eval.inference.replay.joint import join, judge_several, shared_at_dates
+from hotspot_eval.results import Effect
+from hotspot_eval.synthesis import pool
 
 RULE = TopK(k=4)
 
@@ -135,6 +138,34 @@ def test_interval_holds_what_the_test_does_not_reject(study):
     assert verdict.low < verdict.estimate < verdict.high
     edge = judge_several(moved, level=0.95, alternative="two-sided")
     assert edge.estimate == pytest.approx(verdict.estimate - verdict.low)
+
+
+def test_result_carries_the_covariance_that_its_variance_comes_from():
+    rng = np.random.default_rng(4)
+    panel, design = joint_operation(
+        restless(rng, months=60, hot=0.1), RULE, {"A": "2021-01", "B": "2021-01"}, rng
+    )
+    result = replay(panel, design, rule=RULE, estimator=PoissonDid(), rng=rng)
+    weights = result.sites["weight"].to_numpy()
+    covariance = result.covariance.to_numpy()
+    assert weights @ covariance @ weights == pytest.approx(result.effect.std_error**2)
+    assert covariance[0, 1] > 0
+    pooled = pool(
+        {
+            site.site: Effect.from_estimate(
+                site.estimate,
+                site.std_error,
+                estimand="effect",
+                scale="log_irr",
+                method="replay",
+                inference="replay",
+            )
+            for site in result.sites.itertuples()
+        },
+        covariance=result.covariance,
+    )
+    apart = 1 / np.sqrt((result.sites["std_error"] ** -2).sum())
+    assert pooled.effect.std_error > apart
 
 
 def test_order_of_sites_does_not_matter(study):

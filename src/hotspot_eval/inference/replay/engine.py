@@ -37,6 +37,7 @@ from hotspot_eval.inference.replay.scenes import (
 from hotspot_eval.inference.replay.told import (
     adjusted_effect,
     counted,
+    covariance_frame,
     draws_frame,
     ledger_of,
     mean_effect,
@@ -183,6 +184,7 @@ def replay(
         draws=draws_frame(stage, nulls, draws),
         pool=pool_frame(stage, pools),
         sites=sites_frame(stage, sites, nulls),
+        covariance=covariance_frame(stage, sites, nulls),
         checks=checks_of(stage, nulls, pools, rule, rng),
         ledger=ledger_of(panel, pools),
     )
@@ -307,6 +309,8 @@ def verdict_of(
         f"no reference distribution: the largest pool holds {fewest} admissible scenes, and fewer "
         f"than {FEWEST} allow no test at 5 %"
     )
+    if fewest >= FEWEST:
+        why = f"no reference distribution: the {fewest} admissible scenes hold no event"
     return Verdict(
         estimate=NAN,
         std_error=NAN,

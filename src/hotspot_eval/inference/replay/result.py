@@ -32,6 +32,9 @@ class ReplayResult:
         One row a site: scenes, clusters, independent windows, history, rung of the ladder.
     sites : DataFrame
         One row a site: estimate, standard error, expected change, weight behind the effect.
+    covariance : DataFrame
+        Of the sites' estimates if there is no effect, in their order: what :func:`pool` takes where
+        sites share dates, controls or replays.
     checks : tuple of Check
     ledger : Ledger
         Cluster × date pairs in, scenes out, with the reasons between.
@@ -43,6 +46,7 @@ class ReplayResult:
     draws: pd.DataFrame
     pool: pd.DataFrame
     sites: pd.DataFrame
+    covariance: pd.DataFrame
     checks: tuple[Check, ...]
     ledger: Ledger
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hotspot_eval.design import Assignment
+from hotspot_eval.inference.replay.joint import join
 from hotspot_eval.inference.replay.ladder import Pool
 from hotspot_eval.inference.replay.null import SiteNull, Verdict
 from hotspot_eval.inference.replay.scenes import Site, Stage
@@ -20,6 +21,7 @@ from hotspot_eval.significance import Alternative, normal_or_t_interval
 __all__ = [
     "adjusted_effect",
     "counted",
+    "covariance_frame",
     "draws_frame",
     "ledger_of",
     "mean_effect",
@@ -182,6 +184,21 @@ def sites_frame(stage: Stage, sites: Sequence[Site], nulls: Sequence[SiteNull]) 
             }
         )
     return pd.DataFrame(rows)
+
+
+def covariance_frame(
+    stage: Stage, sites: Sequence[Site], nulls: Sequence[SiteNull]
+) -> pd.DataFrame:
+    """Covariance of the sites' estimates, if there is no effect; NaN where there is no pool."""
+    at = [next(i for i, site in enumerate(sites) if site is null.site) for null in nulls]
+    out = np.full((len(sites), len(sites)), NAN)
+    if nulls:
+        out[np.ix_(at, at)] = join(nulls).covariance
+    labels = pd.MultiIndex.from_tuples(
+        [(site.cluster, stage.panel.periods.labels[site.onset]) for site in sites],
+        names=["site", "start"],
+    )
+    return pd.DataFrame(out, index=labels, columns=labels)
 
 
 def ledger_of(panel: Panel, pools: Sequence[tuple[Site, Pool]]) -> Ledger:
