@@ -77,12 +77,31 @@ def task(name: str, n: int, t: int, cohorts: int):
             ),
             "ours imputation poisson": lambda: did.imputation(panel, design).effect.estimate,
             "ours group-time 999": lambda: _group_time(did, panel, design),
+            "ours etwfe": lambda: (
+                did.etwfe(panel, design, scale="link").aggregate("simple").effect.estimate
+            ),
+            "ours ppml covariate": lambda: (
+                (
+                    did.PoissonDid(covariates=pd.Series(covariate(n), index=panel.areas))(
+                        panel, design
+                    )
+                ).effect.estimate
+            ),
         }
         return calls[name]
     frame = long(n, t, cohorts)
     if name.startswith("pyfixest"):
         import pyfixest as pf
 
+        if name == "pyfixest etwfe":
+            cells = np.where(frame["D"] > 0, frame["first"] * 1000 + frame["period"], -1)
+            frame["cell"] = cells
+            formula = "y ~ i(cell, ref=-1) | first + period"
+            return lambda: pf.fepois(formula, frame, vcov={"CRV1": "area"}).coef().mean()
+        if name == "pyfixest ppml covariate":
+            frame["x"] = covariate(n)[frame["area"]]
+            formula = "y ~ D + i(period, x) | area + period"
+            return lambda: pf.fepois(formula, frame, vcov={"CRV1": "area"}).coef()["D"]
         fit = pf.fepois if "ppml" in name else pf.feols
         return lambda: fit("y ~ D | area + period", frame, vcov={"CRV1": "area"}).coef()["D"]
     if name == "diff-diff imputation":
@@ -117,6 +136,11 @@ def task(name: str, n: int, t: int, cohorts: int):
             ).att_gt
         )
     )
+
+
+def covariate(n: int) -> np.ndarray:
+    """One value an area, such as a deprivation score."""
+    return np.random.default_rng(SEED + 1).normal(size=n)
 
 
 def _group_time(did, panel, design) -> float:
@@ -191,6 +215,24 @@ def main() -> None:
     imputed = 500 if options.quick else 5_000
     contest(
         "Imputation, linear", "ours imputation", ["diff-diff imputation"], imputed, 60, 6, limit
+    )
+    contest(
+        "Poisson, an effect for every cohort and period (estimates are averaged differently)",
+        "ours etwfe",
+        ["pyfixest etwfe"],
+        500 if options.quick else 2_000,
+        60,
+        4,
+        limit,
+    )
+    contest(
+        "PPML, a covariate with a coefficient in every period",
+        "ours ppml covariate",
+        ["pyfixest ppml covariate"],
+        500 if options.quick else 2_000,
+        60,
+        4,
+        limit,
     )
     contest(
         "Group-time with 999 multiplier draws",
