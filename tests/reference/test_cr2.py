@@ -125,6 +125,16 @@ def test_the_quick_correction_of_the_estimators_is_close():
     assert fit.effect.df == pytest.approx(exact.df, rel=0.05)
 
 
+def test_a_lone_control_hides_its_noise():
+    y = np.random.default_rng(4).poisson(9.0, (6, 8))
+    fit = LinearDid(correction="CR1")(panel_of(y), staggered(dict.fromkeys(range(5), 4)))
+    effect = cluster_robust(fit, {a: a for a in fit.areas}, correction="CR2")
+    assert np.isnan(effect.std_error) and "noise cannot be seen" in effect.notes[-1]
+    two = np.vstack([y, y[::-1][:1] + 1])
+    fit = LinearDid(correction="CR1")(panel_of(two), staggered(dict.fromkeys(range(5), 4)))
+    assert cluster_robust(fit, {a: a for a in fit.areas}, correction="CR2").std_error > 0
+
+
 def test_refusals():
     x, e = np.ones((4, 1)), np.zeros(4)
     with pytest.raises(InputError, match=r"'contrast': has shape \(2,\)"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["cr2_variance"]
+__all__ = ["Moments", "cr2_moments", "cr2_variance"]
 
 Float = NDArray[np.float64]
 _SINGULAR = 1e-10
@@ -43,6 +45,10 @@ def cr2_variance(
     Returns
     -------
     variance, df : float
+        Where a cluster is fitted to the last digit along the contrast (one treated or one control
+        cluster), its noise cannot be seen, and the variance holds only the other part: with one
+        control against five treated areas 95 % intervals covered 72 %. :func:`cluster_robust` gives
+        NaN there.
 
     Raises
     ------
@@ -71,6 +77,31 @@ def cr2_variance(
     >>> round(variance, 6), round(df, 6)
     (0.666667, 4.0)
     """
+    seen = cr2_moments(
+        x, residual, cluster=cluster, contrast=contrast, weights=weights, absorb=absorb
+    )
+    return seen.variance, seen.df
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """A CR2 variance, its degrees of freedom, and the share of the true one that it can see."""
+
+    variance: float
+    df: float
+    share: float
+
+
+def cr2_moments(
+    x: ArrayLike,
+    residual: ArrayLike,
+    *,
+    cluster: ArrayLike,
+    contrast: ArrayLike,
+    weights: ArrayLike | None = None,
+    absorb: ArrayLike | None = None,
+) -> Moments:
+    """As :func:`cr2_variance`, with the expected share of the variance that residuals can show."""
     design, e, codes, c, within = _arrays(x, residual, cluster, contrast, absorb)
     if weights is not None:
         w = np.asarray(weights, dtype=np.float64)
@@ -89,9 +120,7 @@ def cr2_variance(
     return _satterthwaite(design @ basis, e, codes, basis.T @ c)
 
 
-def _satterthwaite(
-    f: Float, e: Float, codes: NDArray[np.intp], direction: Float
-) -> tuple[float, float]:
+def _satterthwaite(f: Float, e: Float, codes: NDArray[np.intp], direction: Float) -> Moments:
     """Sums over clusters in coordinates where X′X is the identity; ``f`` has shape (N, R)."""
     order = np.argsort(codes, kind="stable")
     variance = trace = squares = 0.0
@@ -104,7 +133,11 @@ def _satterthwaite(
         squares += own**2 - 2.0 * own * float(q @ q)
         together += np.outer(q, q)
     squares += float((together**2).sum())
-    return variance, (trace**2 / squares if squares > 1e-300 else float("nan"))
+    return Moments(
+        variance=variance,
+        df=trace**2 / squares if squares > 1e-300 else float("nan"),
+        share=trace / max(float(direction @ direction), 1e-300),
+    )
 
 
 def _adjusted(f: Float, v: Float) -> Float:

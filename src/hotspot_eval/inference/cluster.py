@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hotspot_eval.errors import InputError, Problem, check_choice, check_number, check_type
-from hotspot_eval.inference.bias_reduced import cr2_variance
+from hotspot_eval.inference.bias_reduced import cr2_moments
 from hotspot_eval.inference.labels import cluster_codes
 from hotspot_eval.panel import area_ids
 from hotspot_eval.results import Effect, Fit
@@ -19,9 +19,14 @@ from hotspot_eval.results import Effect, Fit
 __all__ = ["ClusterCorrection", "Kernel", "cluster_robust", "conley"]
 
 Float = NDArray[np.float64]
+_ALONE = (
+    "one cluster alone stands for the controls (or for a start): it is fitted to the last digit, "
+    "its noise cannot be seen, and a standard error without it would be too small"
+)
 Kernel = Literal["bartlett", "uniform"]
 ClusterCorrection = Literal["CR1", "CR2"]
 _FEW_TREATED = 10
+_UNSEEN = 1e-6
 
 
 def cluster_robust(
@@ -68,7 +73,7 @@ def cluster_robust(
     if correction == "CR2":
         error, df = _bias_reduced(fit, codes)
         name = f"cluster-robust by {count} clusters (CR2, Bell–McCaffrey t)"
-        return _again(fit, error, df, name, treated, count)
+        return _again(fit, error, df, name, treated, count, alone=_ALONE)
     sums = np.bincount(codes, np.nan_to_num(fit.influence[:, 0]))
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
     return _again(
@@ -99,7 +104,7 @@ def _bias_reduced(fit: Fit, codes: NDArray[np.intp]) -> tuple[float, float]:
     for m in range(z.shape[1]):
         x[np.arange(len(rows)), 1 + m * t + when] = z[rows, m]
     weight = held.weight[rows, when]
-    variance, df = cr2_variance(
+    seen = cr2_moments(
         x,
         held.gap[rows, when] / weight,
         cluster=codes[rows],
@@ -107,7 +112,9 @@ def _bias_reduced(fit: Fit, codes: NDArray[np.intp]) -> tuple[float, float]:
         weights=weight,
         absorb=rows,
     )
-    return float(np.sqrt(variance)), df
+    if seen.share < 1.0 - _UNSEEN:
+        return float("nan"), float("nan")
+    return float(np.sqrt(seen.variance)), seen.df
 
 
 def conley(
@@ -201,7 +208,14 @@ def _treated(fit: Fit) -> NDArray[np.bool_]:
 
 
 def _again(
-    fit: Fit, error: float, df: float, inference: str, treated: int, n_clusters: int
+    fit: Fit,
+    error: float,
+    df: float,
+    inference: str,
+    treated: int,
+    n_clusters: int,
+    *,
+    alone: str = "the kernel gave a negative variance: choose a shorter cutoff",
 ) -> Effect:
     effect = fit.effect
     notes = [note for note in effect.notes if not note.startswith(("one treated", "only "))]
@@ -213,7 +227,7 @@ def _again(
     elif treated < _FEW_TREATED:
         notes.append(f"only {treated} treated clusters: the standard error is too small")
     if np.isnan(error) and treated >= 2:
-        notes.append("the kernel gave a negative variance: choose a shorter cutoff")
+        notes.append(alone)
     return Effect.from_estimate(
         effect.estimate,
         error,
