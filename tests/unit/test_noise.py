@@ -9,12 +9,13 @@ from hotspot_eval.did.kernels import added_covariance, floored, learnt_noise, sh
 
 ONE = np.ones(1)
 UNIT = np.eye(1)
+ALL = np.zeros(100, dtype=np.intp)
 
 
 def test_with_equal_levels_it_is_the_sample_variance():
     rng = np.random.default_rng(0)
     z = rng.normal(size=12)
-    noise = learnt_noise(z[None, :, None], np.ones(12), ONE, UNIT, np.ones((12, 1)))
+    noise = learnt_noise(z[None, :, None], np.ones(12), ONE, UNIT, stratum=ALL[:12])
     learnt = noise.of(np.ones(1)).item() * noise.blocks.item()
     assert learnt == pytest.approx(np.var(z, ddof=1), rel=1e-12)
     assert noise.df(np.ones(5)) == pytest.approx(11.0)
@@ -30,7 +31,7 @@ def test_what_period_effects_take_away_is_put_back():
     for _ in range(1_500):
         z = deviation * rng.normal(size=25)
         z -= level / level.sum() * z.sum()
-        noise = learnt_noise(z[None, :, None], level, ONE, UNIT, np.ones((25, 1)))
+        noise = learnt_noise(z[None, :, None], level, ONE, UNIT, stratum=ALL[:25])
         learnt.append(noise.of(np.array([2.0])).item())
         naive.append((z**2).sum() / (deviation**2).sum() * target)
     assert np.mean(learnt) == pytest.approx(target, rel=0.05)
@@ -40,18 +41,36 @@ def test_what_period_effects_take_away_is_put_back():
 def test_strata_with_one_area_teach_nothing():
     rng = np.random.default_rng(2)
     z = np.concatenate([rng.normal(size=6), [0.0]])
-    loadings = np.repeat(np.eye(2), [6, 1], axis=0)
-    noise = learnt_noise(z[None, :, None], np.ones(7), ONE, UNIT, loadings)
+    alone = np.array([0, 0, 0, 0, 0, 0, 1])
+    noise = learnt_noise(z[None, :, None], np.ones(7), ONE, UNIT, stratum=alone)
     assert noise.moments[-1].tolist() == [0.0, 0.0]
     assert noise.rank == 5.0
     assert noise.of(np.ones(1)).item() == pytest.approx(np.var(z[:6], ddof=1), rel=1e-12)
+
+
+def test_covariates_take_out_what_their_projection_does():
+    """Equal levels: least squares, whose residual variance is unbiased with m − rank."""
+    rng = np.random.default_rng(6)
+    x, z = rng.normal(size=(15, 3)), rng.normal(size=15)
+    noise = learnt_noise(z[None, :, None], np.ones(15), ONE, UNIT, stratum=ALL[:15], covariates=x)
+    loadings = np.column_stack([np.ones(15), x])
+    hat = loadings @ np.linalg.pinv(loadings)
+    rest = z - hat @ z
+    assert noise.placebo[0, :, 0] == pytest.approx(rest, abs=1e-12)
+    assert noise.moments[:, 0] == pytest.approx(1.0 - np.diag(hat), abs=1e-12)
+    assert noise.of(np.ones(1)).item() == pytest.approx(np.mean(rest**2 / (1.0 - np.diag(hat))))
+    assert noise.df(np.ones(2)) == pytest.approx(11.0)
+    plain = learnt_noise(z[None, :, None], np.ones(15), ONE, UNIT, stratum=ALL[:15])
+    zero = np.zeros((15, 1))
+    same = learnt_noise(z[None, :, None], np.ones(15), ONE, UNIT, stratum=ALL[:15], covariates=zero)
+    assert same.moments == pytest.approx(plain.moments) and same.rank == plain.rank
 
 
 def test_levels_beyond_those_of_controls_leave_fewer_degrees_of_freedom():
     rng = np.random.default_rng(3)
     level = rng.uniform(1.0, 5.0, 80)
     z = np.sqrt(level + level**2) * rng.normal(size=80)
-    noise = learnt_noise(z[None, :, None], level, ONE, UNIT, np.ones((80, 1)))
+    noise = learnt_noise(z[None, :, None], level, ONE, UNIT, stratum=ALL[:80])
     assert noise.df(np.array([50.0])) < 0.7 * noise.df(np.array([3.0])) < 80.0
 
 

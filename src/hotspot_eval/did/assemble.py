@@ -14,16 +14,16 @@ from hotspot_eval.did.sample import Sample, treated_cells
 from hotspot_eval.results import Effect, Effects, Fit, Scale
 
 __all__ = [
-    "ONE_CONTROL",
+    "FITTED",
     "SCALE",
     "Told",
+    "controls_fitted",
     "effect_of",
     "fit_of",
     "full_covariance",
     "impossible",
     "inference_name",
     "no_effect",
-    "one_control_fits",
     "sample_counts",
 ]
 
@@ -130,9 +130,9 @@ def effect_of(
         if n_treated < 2:
             notes = (*notes, LIKE_CONTROLS)
         notes = (*notes, *regression.learnt.notes)
-    elif one_control_fits(sample, cluster, regression.sandwich.influence):
+    elif controls_fitted(sample, cluster, regression.sandwich.influence):
         std_error = df = float("nan")
-        notes = (*notes, ONE_CONTROL)
+        notes = (*notes, FITTED)
     elif n_treated < 2 or not df > 0:
         std_error = df = float("nan")
         notes = (*notes, ONE_TREATED)
@@ -148,14 +148,15 @@ def effect_of(
     )
 
 
-def one_control_fits(sample: Sample, cluster: NDArray[np.intp] | None, influence: Float) -> bool:
-    """Whether period effects fit the only control (or the only cluster of controls) exactly."""
+def controls_fitted(sample: Sample, cluster: NDArray[np.intp] | None, influence: Float) -> bool:
+    """Whether period effects fit every control (or cluster of controls) exactly."""
     untreated = ~sample.treated
-    labels = np.arange(len(untreated)) if cluster is None else cluster
-    if not untreated.any() or len(np.unique(labels[untreated])) > 1:
+    if not untreated.any():
         return False
-    left = np.abs(influence[untreated].sum(axis=0)).max(initial=0.0)
-    return bool(left <= 1e-6 * np.abs(influence).max(initial=0.0))
+    labels = np.arange(len(untreated)) if cluster is None else cluster
+    sums = np.zeros((int(labels.max()) + 1, influence.shape[1]))
+    np.add.at(sums, labels[untreated], influence[untreated])
+    return bool(np.abs(sums).max() <= 1e-6 * np.abs(influence).max(initial=0.0))
 
 
 NO_NOISE = "nothing varies around the fit, so its noise cannot be told: no standard error"
@@ -163,7 +164,7 @@ LIKE_CONTROLS = (
     "one treated area: its noise is taken to be that of controls of like level, and a cluster-"
     "robust standard error cannot be computed from it; see randomisation or replay"
 )
-ONE_CONTROL = (
+FITTED = (
     "one control: period effects fit it exactly, so that nothing tells how far it strays by chance "
     "and no error can be learnt"
 )

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import (
-    ONE_CONTROL,
+    FITTED,
     SCALE,
     Told,
+    controls_fitted,
     impossible,
     no_effect,
-    one_control_fits,
     sample_counts,
 )
 from hotspot_eval.did.batch import check_designs, four_cells
@@ -150,8 +150,10 @@ class Imputation:
         cluster = clusters(sample, self.cluster)
         strata = sample.cluster if self.period_effects == "cluster" else None
         identity = np.eye(len(made.estimate))
+        covariates = standardised(self.covariates, sample.areas)
         learnt = None
-        if self.errors == "learnt" and cluster is None and enough_controls(sample, strata):
+        enough = enough_controls(sample, strata, covariates)
+        if self.errors == "learnt" and cluster is None and enough:
             learnt = learn(
                 sample,
                 group=made.group,
@@ -163,7 +165,7 @@ class Imputation:
                 level=made.level,
                 scale=made.scale,
                 strata=strata,
-                covariates=standardised(self.covariates, sample.areas),
+                covariates=covariates,
                 metric=np.diag(identity[0]),
             )
             together = "" if learnt.shared is None else ", and shocks shared within clusters,"
@@ -222,9 +224,9 @@ class Imputation:
                 (np.arange(len(sample.areas)) if cluster is None else cluster)[sample.treated]
             )
         )
-        if learnt is None and one_control_fits(sample, cluster, made.scores):
+        if learnt is None and controls_fitted(sample, cluster, made.scores):
             error = df = float("nan")
-            notes = (ONE_CONTROL,)
+            notes = (FITTED,)
         elif learnt is None and treated < 2:
             error = df = float("nan")
             notes = ("one treated cluster: no cluster-robust standard error",)

@@ -118,7 +118,9 @@ def regress(
     if model == "poisson":
         plain = bool(used.all())
         scale = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
-    by_controls = correction == "learnt" and cluster is None and enough_controls(sample, strata)
+    by_controls = (
+        correction == "learnt" and cluster is None and enough_controls(sample, strata, covariates)
+    )
     spread = spread_rows(
         sample.y,
         group=table.group,

@@ -76,12 +76,19 @@ class Learnt:
         return total**2 / spread if spread > 0 else float("nan")
 
 
-def enough_controls(sample: Sample, strata: NDArray[np.intp] | None = None) -> bool:
-    """Whether two controls share period effects, so that one can be told by the other."""
+def enough_controls(
+    sample: Sample,
+    strata: NDArray[np.intp] | None = None,
+    covariates: Float | None = None,
+) -> bool:
+    """Whether period effects leave something of the controls: two that share them, at the least."""
     untreated = ~sample.treated
-    if strata is None:
-        return int(untreated.sum()) > 1
-    return int(np.bincount(strata[untreated]).max(initial=0)) > 1
+    labels = np.zeros(int(untreated.sum()), dtype=np.intp) if strata is None else strata[untreated]
+    taken = len(np.unique(labels))
+    if covariates is not None:
+        indicator = (labels[:, None] == np.unique(labels)).astype(np.float64)
+        taken = int(np.linalg.matrix_rank(np.hstack([indicator, covariates[untreated]])))
+    return len(labels) > taken
 
 
 def learn(
@@ -137,12 +144,15 @@ def learn(
     ratio = _ratio(shape, group[untreated])[groups]
     pulls = tilde[:, groups]
     calm = scale[untreated]
-    loadings = _loadings(untreated, strata, covariates)
-    shocks = learnt_noise(residual.along(pulls * ratio), calm, number, metric, loadings)
-    counting = shocks
-    if (ratio != 1.0).any():
-        root = np.sqrt(ratio)
-        counting = learnt_noise(residual.along(pulls * root), calm, number, metric, loadings)
+    stratum = np.zeros(len(calm), dtype=np.intp) if strata is None else strata[untreated]
+    beside = None if covariates is None else covariates[untreated]
+
+    def noise(turn: Float) -> Noise:
+        placebo = residual.along(pulls * turn)
+        return learnt_noise(placebo, calm, number, metric, stratum=stratum, covariates=beside)
+
+    shocks = noise(ratio)
+    counting = noise(np.sqrt(ratio)) if (ratio != 1.0).any() else shocks
     of_group = np.searchsorted(groups, group[sample.treated])
     a = scale[sample.treated]
     counted = np.bincount(of_group, counting.curve[0] * a, len(groups))
@@ -201,17 +211,6 @@ def _gathered(sample: Sample) -> bool:
     return sample.cluster is not None and bool(
         np.bincount(sample.cluster[sample.treated]).max(initial=0) > 1
     )
-
-
-def _loadings(untreated: Bool, strata: NDArray[np.intp] | None, covariates: Float | None) -> Float:
-    """What period effects act through, for each untreated area."""
-    parts = [np.ones((int(untreated.sum()), 1))]
-    if strata is not None:
-        labels = strata[untreated]
-        parts = [(labels[:, None] == np.unique(labels)).astype(np.float64)]
-    if covariates is not None:
-        parts.append(covariates[untreated])
-    return np.hstack(parts)
 
 
 def _flat(noise: Noise, number: Float, metric: Float) -> Float:

@@ -67,7 +67,13 @@ class Noise:
 
 
 def learnt_noise(
-    placebo: Float, level: Float, weight: Float, metric: Float, loadings: Float
+    placebo: Float,
+    level: Float,
+    weight: Float,
+    metric: Float,
+    *,
+    stratum: NDArray[np.intp],
+    covariates: Float | None = None,
 ) -> Noise:
     """Variance of the scores of treated areas, from placebo scores of untreated ones.
 
@@ -82,13 +88,16 @@ def learnt_noise(
         Areas in each group.
     metric : ndarray, shape (P, P)
         What the size of a score is measured by.
-    loadings : ndarray, shape (m, Q)
-        What period effects act through: 1, indicators of strata, covariates.
+    stratum : ndarray of int, shape (m,)
+        Areas with the same label share period effects. Fewer labels, and covariates, than areas.
+    covariates : ndarray, shape (m, K), optional
+        With a coefficient in every period.
 
     Notes
     -----
     An area's own score has variance v_j = c₁A_j + c₂A_j²: counts, and overdispersion. Estimated
-    period effects take out z_j = z°_j − A_j ℓ_j′M Σ_k ℓ_k z°_k with M = (Σ A ℓℓ′)⁻¹, so that
+    period effects act through ℓ_j, indicators of strata and covariates, and take out
+    z_j = z°_j − A_j ℓ_j′M Σ_k ℓ_k z°_k with M = (Σ A ℓℓ′)⁻¹, so that
     E z_j² = v_j(1 − 2h_j) + A_j² ℓ_j′M(Σ v ℓℓ′)Mℓ_j with h_j = A_j ℓ_j′Mℓ_j. That is linear in c,
     which is fitted by non-negative least squares, reweighted by the squared fit.
 
@@ -96,17 +105,13 @@ def learnt_noise(
     ----------
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    middle = np.linalg.pinv((loadings * level[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
-    reach = loadings @ middle
-    held = level * (reach * loadings).sum(axis=1)
-    free = held < _ALL_OF_IT
     powers = np.column_stack([level, level**2])
-    moments = powers * (1.0 - 2.0 * held)[:, None]
-    for column in range(2):
-        spread = (loadings * powers[:, column, None]).T @ loadings
-        moments[:, column] += level**2 * ((reach @ spread) * reach).sum(axis=1)
+    if covariates is None:
+        held, moments, placebo, rank = _strata(placebo, level, powers, stratum)
+    else:
+        held, moments, placebo, rank = _loaded(placebo, level, powers, stratum, covariates)
+    free = (held < _ALL_OF_IT) & (level > 0)
     moments[~free] = 0.0
-    placebo = placebo - (level[:, None] * reach) @ (loadings.T @ placebo)
     seen = placebo[:, free]
     sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
     alike = bool(np.ptp(level) <= 1e-12 * level.max())
@@ -117,8 +122,42 @@ def learnt_noise(
         blocks=np.einsum("gmp,gmq,m->gpq", seen, seen, 1.0 / expected) / len(sizes),
         curve=curve,
         moments=moments,
-        rank=float(free.sum() - np.linalg.matrix_rank(loadings[free])),
+        rank=float(len(level) - rank),
     )
+
+
+Taken = tuple[Float, Float, Float, int]
+
+
+def _strata(placebo: Float, level: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
+    """h, moments, placebo scores that sum to 0 in each stratum, and number of strata."""
+    codes = np.unique(stratum, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    share = level / np.bincount(codes, level, count)[codes]
+    whole = np.column_stack([np.bincount(codes, column, count) for column in powers.T])
+    turned = placebo.transpose(1, 0, 2)
+    total = np.zeros((count, *turned.shape[1:]))
+    np.add.at(total, codes, turned)
+    moments = powers * (1.0 - 2.0 * share)[:, None] + whole[codes] * share[:, None] ** 2
+    centred = turned - share[:, None, None] * total[codes]
+    return share, moments, centred.transpose(1, 0, 2), count
+
+
+def _loaded(
+    placebo: Float, level: Float, powers: Float, stratum: NDArray[np.intp], covariates: Float
+) -> Taken:
+    """The same with covariates beside the strata."""
+    indicator = (stratum[:, None] == np.unique(stratum)).astype(np.float64)
+    loadings = np.hstack([indicator, covariates])
+    middle = np.linalg.pinv((loadings * level[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
+    reach = loadings @ middle
+    held = level * (reach * loadings).sum(axis=1)
+    moments = powers * (1.0 - 2.0 * held)[:, None]
+    for column in range(2):
+        spread = (loadings * powers[:, column, None]).T @ loadings
+        moments[:, column] += level**2 * ((reach @ spread) * reach).sum(axis=1)
+    centred = placebo - (level[:, None] * reach) @ (loadings.T @ placebo)
+    return held, moments, centred, int(np.linalg.matrix_rank(loadings))
 
 
 def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
