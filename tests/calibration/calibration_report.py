@@ -15,10 +15,12 @@ from tests.calibration.calibration_together import GROUPS, together_row
 from tests.calibration.calibration_worlds import KINDS, SHOCKS, worlds_table
 from tests.calibration.placebo_study import REDUCTION, Cell, block_interval, cells
 
+from hotspot_eval.inference.replay.ladder import RUNGS
 from hotspot_eval.inference.replay.recipe import independent_windows
 
 UNTOUCHED = ("violence_with_injury", "robbery", "LSOA burglary")
 TUNING = ("theft", "criminal_damage_arson", "burglary", "public_order", "weapons_possession")
+ONCE = ("violence_without_injury", "sexual_offences", "theft_from_person", "drugs", "vehicle")
 SIZE = (0.03, 0.07)
 SIZE_WITHIN = (0.02, 0.09)
 WORLDS = 200
@@ -29,7 +31,8 @@ Told = dict[Part, pd.DataFrame]
 
 def all_parts() -> list[Part]:
     """Everything that the document tells, the longest first."""
-    scored, tuned = list(cells(UNTOUCHED)), [c for c in cells(TUNING) if c.pre == c.post]
+    scored = list(cells(UNTOUCHED))
+    tuned, once = ([c for c in cells(names) if c.pre == c.post] for names in (TUNING, ONCE))
     twins = [c for c in cells(UNTOUCHED[:2], mimicked=True) if c.gap == 0 and c.pre == c.post]
     other = [c for c in cells(["LSOA burglary 2019–20"]) if c.post == 3]
     even = [c for c in scored if c.gap == 0 and c.pre == c.post]
@@ -37,7 +40,7 @@ def all_parts() -> list[Part]:
     together = [c for c in [*even, *tuned] if c.post == 3 and c.rule != "random"]
     return [
         *(Part(kind="peers", cell=c, option="synthetic", every=30) for c in short),
-        *(Part(kind="cells", cell=c, every=6) for c in twins),
+        *(Part(kind="cells", cell=c, every=3) for c in twins),
         *(Part(kind="together", cell=c, option=g) for c in together for g in GROUPS),
         *(
             Part(kind="worlds", option=f"{name}|{shock}", first=first, count=CHUNK)
@@ -47,7 +50,7 @@ def all_parts() -> list[Part]:
         ),
         *(Part(kind="peers", cell=c, option="dear", every=15) for c in even),
         *(Part(kind="peers", cell=c, option="cheap", every=5) for c in scored),
-        *(Part(kind="cells", cell=c) for c in [*scored, *tuned, *other]),
+        *(Part(kind="cells", cell=c) for c in [*scored, *tuned, *once, *other]),
     ]
 
 
@@ -136,6 +139,29 @@ def strata_table(results: dict) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def rungs_table(results: dict) -> pd.DataFrame:
+    """Size by how far down the ladder the pool was found."""
+    rng = np.random.default_rng(SEED)
+    seen = pd.concat(list(results.values()))
+    rows = []
+    for rung, part in seen.groupby("rung"):
+        told = part.dropna(subset=["p"])
+        share, low, high = block_interval((told["p"] <= 0.05).astype(float), told["cluster"], rng)
+        rows.append(
+            {
+                "rung": int(rung),
+                "found": RUNGS[int(rung) - 1],
+                "studies": len(part),
+                "fewest scenes": int(part["scenes"].min()),
+                "size": share,
+                "low": low,
+                "high": high,
+                "coverage at −20 %": told["covers_acted"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def peers_table(told: Told, tools: str, keys: Iterable[str]) -> pd.DataFrame:
     """Share of placebo studies in which ordinary tools report an effect, and their NaN."""
     studies = pd.concat(
@@ -196,6 +222,8 @@ def write_report(data: Path, target: Path) -> dict[str, pd.DataFrame]:
         "default": default,
         "strata": strata_table(chosen(told, UNTOUCHED)),
         "tuning": default_table(chosen(told, TUNING)),
+        "once": default_table(chosen(told, ONCE)),
+        "rungs": rungs_table(chosen(told, [*UNTOUCHED, *TUNING, *ONCE])),
         "mimic": default_table(chosen(told, UNTOUCHED, mimicked=True)),
         "other": default_table(chosen(told, ["LSOA burglary 2019–20"])),
         "cheap": peers_table(told, "cheap", ["outcome", "rule", "post/pre/gap"]),
@@ -313,6 +341,13 @@ def _document(tables: dict[str, pd.DataFrame]) -> str:
         strata=markdown(_by_stratum(strata)),
         outside=markdown(outside) if len(outside) else "None.",
         tuning=markdown(tables["tuning"][FULL]),
+        seen_once=textwrap.fill(
+            "**Outcomes scored once** (first looked at when the recipe was frozen): "
+            f"{in_short(tables['once'])}.",
+            100,
+        ),
+        once=markdown(tables["once"][FULL]),
+        rungs=markdown(tables["rungs"]),
         mimic=markdown(tables["mimic"][SHORT]),
         other=markdown(tables["other"][SHORT]),
         joint=markdown(tables["joint"]),

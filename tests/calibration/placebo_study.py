@@ -51,6 +51,7 @@ class Cell:
 def ward_panel(data: Path, outcome: str) -> Panel:
     """London wards × 45 months, the City (one area) left out."""
     frame = pd.read_csv(data / "london_ward_month" / "london_ward_month.csv.gz")
+    frame["violence_without_injury"] = frame["violence"] - frame["violence_with_injury"]
     return Panel.from_counts(
         frame[frame["borough_code"] != "E09000001"],
         area="ward_code",

@@ -116,7 +116,11 @@ def test_calibration_study(shared_data, request):
     assert default["in [.03, .07]"].all()
     assert (default["NaN"] < 0.05).all()
     assert (default["coverage at −20 %"] >= 0.93).all()
-    assert default["power"].mean() >= 1.25 * default["plain power"].mean()
+    assert default["power"].mean() >= 1.3 * default["plain power"].mean()
+    assert default["power"].mean() >= default["yardstick power"].mean()
+    mimic, once = tables["mimic"], tables["once"]
+    assert (mimic["NaN"] < 0.05).all() and (once["NaN"] < 0.05).all()
+    assert ((mimic["high"] >= 0.02) & (mimic["low"] <= 0.08)).all()
     worlds, joint = tables["worlds"], tables["joint"]
     monte_carlo = np.sqrt(0.05 * 0.95 / worlds["worlds"])
     assert (worlds["size"] <= 0.05 + 2.5 * monte_carlo).all() and (worlds["NaN"] < 0.05).all()

@@ -63,7 +63,12 @@ class Pool:
     @property
     def usable(self) -> bool:
         """Whether there is a reference distribution at all."""
-        return self.rung < NONE
+        return self.rung < NONE and not self.silent
+
+    @property
+    def silent(self) -> bool:
+        """Whether no scene holds an event: nothing varies, so nothing can be unusual."""
+        return not (self.scenes.sum_treated.any() or self.scenes.sum_controls.any())
 
     @property
     def found(self) -> str:
