@@ -161,10 +161,16 @@ def test_wild_bootstrap_needs_a_fit_that_can_be_held():
 
 
 def test_cluster_robust_by_area_is_the_engine_up_to_its_factor():
-    fit = PoissonDid(correction="CR2")(panel_of(world()), staggered(TREATED))
+    fit = PoissonDid(correction="CR1")(panel_of(world()), staggered(TREATED))
     again = cluster_robust(fit, {a: a for a in fit.areas})
-    n = len(fit.areas)
-    assert again.std_error == pytest.approx(fit.effect.std_error * math.sqrt(n / (n - 1)))
+    cells, effects = fit.fitted.size, 1 + fit.fitted.shape[1]
+    factor = (cells - 1) / (cells - effects)
+    assert again.std_error * math.sqrt(factor) == pytest.approx(fit.effect.std_error, rel=1e-6)
+    default = cluster_robust(
+        poisson_did(panel_of(world()), staggered(TREATED)),
+        dict.fromkeys(fit.areas[20:], "rest") | {a: a for a in fit.areas[:20]},
+    )
+    assert default.n_clusters == 21
     one = cluster_robust(fit, {a: "all" if i < 10 else a for i, a in enumerate(fit.areas)})
     assert math.isnan(one.std_error) and "fewer than two treated" in one.notes[-1]
     with pytest.raises(InputError, match="no entry for areas"):
@@ -174,10 +180,11 @@ def test_cluster_robust_by_area_is_the_engine_up_to_its_factor():
 def test_conley_limits():
     fit = linear_did(panel_of(world()), staggered(TREATED))
     line = pd.DataFrame({"x": np.arange(40) * 100.0, "y": 0.0}, index=[area(i) for i in range(40)])
+    held = fit.held(fit.effect.estimate)
+    psi = (held.tilde * held.gap).sum(axis=1) / (held.tilde**2).sum()
     alone = conley(fit, line, cutoff_m=50.0)
-    assert alone.std_error == pytest.approx(np.sqrt((fit.influence**2).sum()), rel=1e-12)
+    assert alone.std_error == pytest.approx(np.sqrt((psi**2).sum()), rel=1e-12)
     pairs = conley(fit, line, cutoff_m=200.0)
-    psi = fit.influence[:, 0]
     expected = (psi**2).sum() + (psi[1:] * psi[:-1]).sum()
     assert pairs.std_error == pytest.approx(math.sqrt(expected), rel=1e-12)
     with pytest.raises(InputError, match="above 0"):

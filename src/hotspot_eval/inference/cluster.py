@@ -74,7 +74,7 @@ def cluster_robust(
         error, df = _bias_reduced(fit, codes)
         name = f"cluster-robust by {count} clusters (CR2, Bell–McCaffrey t)"
         return _again(fit, error, df, name, treated, count, alone=_ALONE)
-    sums = np.bincount(codes, np.nan_to_num(fit.influence[:, 0]))
+    sums = np.bincount(codes, _influence(fit))
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
     return _again(
         fit, error, float(count - 1), f"cluster-robust by {count} clusters", treated, count
@@ -166,7 +166,7 @@ def conley(
             Problem(where="coordinates", what="have no row for areas", examples=absent)
         )
     xy = places.loc[list(fit.areas)].to_numpy()
-    psi = np.nan_to_num(fit.influence[:, 0])
+    psi = _influence(fit)
     pairs = cKDTree(xy).query_pairs(cutoff_m, output_type="ndarray")
     weight = np.ones(len(pairs))
     if kernel == "bartlett":
@@ -176,6 +176,19 @@ def conley(
     treated, n = int(_treated(fit).sum()), len(fit.areas)
     error = float(np.sqrt(variance)) if variance > 0 else float("nan")
     return _again(fit, error, float(n - 1), name, treated, n)
+
+
+def _influence(fit: Fit) -> Float:
+    """Influence of each area on the effect, without the small-sample factor of the fit's own error.
+
+    Fits that cannot be held at a value (imputation) have none in theirs.
+    """
+    if fit.held is None or np.isnan(fit.effect.estimate):
+        return np.nan_to_num(fit.influence[:, 0])
+    held = fit.held(fit.effect.estimate)
+    information = float((held.weight * held.tilde**2).sum())
+    psi: Float = (held.tilde * held.gap).sum(axis=1) / information
+    return psi
 
 
 def _places(coordinates: object) -> pd.DataFrame:
