@@ -59,7 +59,7 @@ def switchers(
         Only areas with every one of the effects, so that event times are about the same areas.
     errors : {"learnt", "influence"}
         ``learnt``: what switchers do by chance is learnt from never-treated areas; ``influence``
-        where there are fewer than 10 of them, or with ``cluster="cluster"``: deviations from areas
+        where there are fewer than two of them, or with ``cluster="cluster"``: deviations from areas
         that switch together, which needs ten switchers or more.
     cluster : {"area", "cluster"}
     ci_level : float
