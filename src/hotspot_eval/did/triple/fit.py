@@ -1,0 +1,116 @@
+"""A regression on the share of one type, with area and period effects."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.kernels import Correction, Residuals, project, sandwich
+from hotspot_eval.did.kernels.logit import LogitSolution, solve_corrected_logit, solve_logit
+from hotspot_eval.did.model import Regression
+from hotspot_eval.did.noise import Learnt, enough_controls, learn
+from hotspot_eval.did.triple.cells import Types
+
+__all__ = ["SmallCounts", "fit_shares", "varying"]
+
+Float = NDArray[np.float64]
+Int = NDArray[np.intp]
+SmallCounts = Literal["corrected", "plain"]
+_COLLINEAR = 1e-9
+
+
+def varying(types: Types, columns: Float) -> Int:
+    """Columns that vary apart from area and period effects and the columns before them.
+
+    Both types must have an event in the cells of each: the caller drops the others.
+    """
+    weight = types.sample.used.astype(np.float64)
+    tilde = project(weight, columns)[0]
+    gram = np.einsum("pnt,qnt->pq", tilde, tilde)
+    kept: list[int] = []
+    for p in range(len(columns)):
+        left = gram[p, p]
+        if kept:
+            cross = gram[kept, p]
+            left -= cross @ np.linalg.solve(gram[kept][:, kept], cross)
+        if left > _COLLINEAR * float((columns[p] ** 2).sum()) > 0:
+            kept.append(p)
+    return np.array(kept, dtype=np.intp)
+
+
+def fit_shares(
+    types: Types,
+    columns: Float,
+    kept: Int,
+    *,
+    small_counts: SmallCounts,
+    cluster: Int | None,
+    correction: Correction,
+) -> Regression:
+    """Fit ``columns[kept]``, shape (P, n, t); the other coefficients are NaN."""
+    sample = types.sample
+    solve = solve_corrected_logit if small_counts == "corrected" else solve_logit
+    solved = solve(sample.y, types.total, sample.used, columns[kept])
+    beta = np.full(len(columns), np.nan)
+    beta[kept] = solved.beta
+    separated = np.zeros(len(columns), dtype=bool)
+    fitted = np.where(sample.used, solved.mean, np.nan)
+    if np.isnan(solved.beta).any():
+        return Regression(beta=beta, kept=kept, sandwich=None, fitted=fitted, separated=separated)
+    tilde, n = solved.residualised, len(sample.areas)
+    residual = np.where(sample.used, sample.y - solved.mean, 0.0)
+    scores = np.einsum("pnt,nt->np", tilde, residual)
+    robust = sandwich(
+        scores,
+        np.einsum("pnt,nt,qnt->npq", tilde, solved.weight, tilde, optimize=True),
+        group=np.arange(n),
+        scale=np.ones(n),
+        cluster=cluster,
+        correction=correction,
+        n_cells=2 * int(sample.used.sum()),
+        n_parameters=len(kept) + 2 * len(sample.periods),
+    )
+    learnt = None
+    if correction == "learnt" and cluster is None and enough_controls(sample):
+        learnt = _learn(types, solved, columns[kept], robust.bread, scores, residual)
+    return Regression(
+        beta=beta,
+        kept=kept,
+        sandwich=robust,
+        fitted=fitted,
+        separated=separated,
+        learnt=learnt,
+    )
+
+
+def _learn(
+    types: Types,
+    solved: LogitSolution,
+    columns: Float,
+    bread: Float,
+    scores: Float,
+    residual: Float,
+) -> Learnt:
+    """Noise of areas treated alike, with the weights of their sum: single cells are too thin."""
+    sample = types.sample
+    group = np.where(sample.treated, types.path + 1, 0)
+    group = np.unique(group, return_inverse=True)[1]
+    weight = np.zeros((int(group.max()) + 1, sample.y.shape[1]))
+    np.add.at(weight, group, solved.weight)
+    together = np.zeros((len(columns), *weight.shape))
+    for column, summed in zip(columns, together, strict=True):
+        np.add.at(summed, group, solved.weight * column)
+    mean = np.divide(together, weight, out=np.zeros_like(together), where=weight > 0)
+    return learn(
+        sample,
+        group=group,
+        tilde=project(weight, mean)[0],
+        shape=weight / weight.sum(axis=1, keepdims=True),
+        bread=bread,
+        scores=scores,
+        residual=Residuals.of(np.where(sample.used, residual, np.nan)[~sample.treated]),
+        level=solved.weight,
+        scale=solved.weight.sum(axis=1),
+    )
