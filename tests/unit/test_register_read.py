@@ -578,6 +578,18 @@ def test_a_drawn_site_without_boundaries_has_no_area_yet(tmp_path):
     assert read_register(path).spells["area"].tolist() == [None]
 
 
+def test_sites_drawn_below_the_scale_of_snap_points_are_told(tmp_path):
+    path = geojson(
+        tmp_path,
+        feature(POINT, site="Corner", start="2020-05-01", radius_m=60),
+        feature(POINT, site="Park", start="2020-05-01", radius_m=140),
+        crs="EPSG:27700",
+    )
+    register = read_register(path, kind="hotspot", latest="2026-01-01")
+    step = next(step for step in register.ledger.steps if step.name == "drawn sites")
+    assert [(note.rows, note.examples) for note in step.remarks] == [(1, ("Corner",))]
+
+
 def test_points_need_a_radius(tmp_path, areas):
     near = feature(POINT, site="Park", start="2020-05-01", radius_m=200)
     register = read_register(geojson(tmp_path, near, crs="EPSG:27700"), areas=areas)

@@ -177,3 +177,25 @@ def test_panel_equals_the_obvious_way(tmp_path: Path) -> None:
     truth = rows.groupby(["LSOA code", "Month"]).size().unstack(fill_value=0)
     truth = truth.reindex(index=list(panel.areas), columns=list(MONTHS), fill_value=0)
     assert (panel.counts[:, :, 0] == truth.to_numpy()).all()
+
+
+def test_polygons_below_the_scale_of_snap_points_are_told(tmp_path: Path) -> None:
+    """A circle of 100 m has 31,416 m²: a square of 177 m is as large, one of 178 m larger."""
+    incidents = two_forces(tmp_path)
+    squares = gpd.GeoDataFrame(
+        geometry=[shapely.box(0, 0, w, w) for w in (50, 177, 178, 400)],
+        index=["A", "B", "C", "D"],
+        crs=27700,
+    )
+    panel = incidents.panel(outcomes=["robbery"], areas=squares)
+    step = next(step for step in panel.ledger.steps if step.name == "areas of the study")
+    (note,) = step.remarks
+    assert (note.rows, note.examples) == (2, ("A", "B"))
+    assert "smaller than a circle of 100 m" in note.reason
+    large = incidents.panel(outcomes=["robbery"], areas=squares.loc[["C", "D"]])
+    assert "areas of the study" not in [step.name for step in large.ledger.steps]
+    street = gpd.GeoDataFrame(
+        geometry=[shapely.LineString([(0, 0), (9, 0)])], index=["A"], crs=27700
+    )
+    lines = incidents.panel(outcomes=["robbery"], areas=street)
+    assert "areas of the study" not in [step.name for step in lines.ledger.steps]

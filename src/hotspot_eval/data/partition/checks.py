@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from hotspot_eval.data.snap_points import reach_m
 from hotspot_eval.results import Check
 
 __all__ = ["SLIVER", "site_checks"]
@@ -20,7 +21,7 @@ def site_checks(
     shapes: gpd.GeoDataFrame, radii: tuple[float, ...], snap_m: float
 ) -> tuple[Check, ...]:
     """Sites above snap-point scale, rings wider than its error, sites apart."""
-    reach = np.sqrt(shapes.geometry.area.to_numpy() / np.pi)
+    reach = reach_m(np.asarray(shapes.geometry.array))
     scale = pd.DataFrame({"site": shapes["site"], "equivalent_radius_m": reach})
     small = list(scale.loc[scale["equivalent_radius_m"] < snap_m, "site"])
     checks = [

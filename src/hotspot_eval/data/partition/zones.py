@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hotspot_eval.data.partition.checks import SLIVER, site_checks
 from hotspot_eval.data.partition.model import Partition
 from hotspot_eval.data.partition.shapes import Sites, site_shapes
+from hotspot_eval.data.snap_points import SNAP_POINT_M
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import area_ids
@@ -29,7 +30,7 @@ def partition(
     donut_m: float = 0.0,
     radius_m: float | None = None,
     tolerance: float = 0.05,
-    snap_m: float = 100.0,
+    snap_m: float = SNAP_POINT_M,
 ) -> Partition:
     r"""Give every area one role by where the sites lie.
 

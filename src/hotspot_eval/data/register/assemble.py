@@ -14,6 +14,7 @@ from hotspot_eval.data.register.geometry import BRITISH_GRID
 from hotspot_eval.data.register.model import SPELL_COLUMNS, InterventionRegister
 from hotspot_eval.data.register.places import Gazetteer
 from hotspot_eval.data.register.rows import hours_of, tally_of, totals_agree
+from hotspot_eval.data.snap_points import note_of_small
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 
@@ -33,12 +34,13 @@ def assemble(draft: Draft, areas: pd.DataFrame | None) -> InterventionRegister:
         )
     spells = spells[~spells["row"].isin(unusable)].reset_index(drop=True)
     _overlaps(draft, spells)
+    sites = _sites(frame[usable], spells, areas)
     return InterventionRegister(
         spells=spells,
-        sites=_sites(frame[usable], spells, areas),
+        sites=sites,
         outputs=outputs[usable.to_numpy()].reset_index(drop=True),
         findings=findings_frame(draft.findings),
-        ledger=_ledger(draft, int(usable.sum()), spells),
+        ledger=_ledger(draft, int(usable.sum()), spells) + _small_sites(sites),
     )
 
 
@@ -186,6 +188,19 @@ def _sites(frame: pd.DataFrame, spells: pd.DataFrame, areas: pd.DataFrame | None
     ]
     frame_drawn: pd.DataFrame = gpd.GeoDataFrame(sites, geometry=shapes, crs=crs)
     return frame_drawn
+
+
+def _small_sites(sites: pd.DataFrame) -> Ledger:
+    """A word of warning on sites that are drawn smaller than street files can tell."""
+    if "geometry" not in sites:
+        return Ledger()
+    drawn = sites[~sites.geometry.is_empty & sites.geometry.notna()]
+    note = note_of_small("site", drawn["site"], np.asarray(drawn.geometry.array))
+    if not note.rows:
+        return Ledger()
+    return Ledger().step(
+        "drawn sites", unit="sites", rows_in=len(drawn), rows_out=len(drawn), remarks=[note]
+    )
 
 
 def _ledger(draft: Draft, deployments: int, spells: pd.DataFrame) -> Ledger:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.data.geography import LsoaComponents
 from hotspot_eval.data.outcomes import OutcomeTypes, outcome_rules
+from hotspot_eval.data.snap_points import note_of_small
 from hotspot_eval.data.tally.gather import FATES, Gathered, gather
 from hotspot_eval.data.tally.places import Units, Where, place_cells, settle_where, study_units
 from hotspot_eval.data.tally.recorded import Partial, Recorded
@@ -56,6 +57,7 @@ def tally(
     gathered = _gather(incidents, units, where, periods, forces, types, _wanted(kinds, bits))
     recorded = _recorded(gathered.types, forces, types, kinds, absent_types)
     ledger = _ledger(gathered, where)
+    ledger = _small_areas(incidents, units) + ledger
     if isinstance(areas, LsoaComponents):
         ledger = _tell_vintages(incidents, areas) + ledger
     shares = _shares(gathered.forces)
@@ -237,6 +239,19 @@ def _ledger(gathered: Gathered, where: Where) -> Ledger:
         rows_in=sum(fate.values()),
         rows_out=fate["in"],
         left_out=[LedgerNote(reason=reason, rows=fate[key]) for key, reason in reasons.items()],
+    )
+
+
+def _small_areas(incidents: Recorded, units: Units) -> Ledger:
+    """A word of warning on polygons smaller than the places that street files tell."""
+    if incidents.source != "police_uk" or units.shapes is None:
+        return Ledger()
+    note = note_of_small("area", units.ids, np.asarray(units.shapes.geometry.array))
+    size = len(units.ids)
+    if not note.rows:
+        return Ledger()
+    return Ledger().step(
+        "areas of the study", unit="areas", rows_in=size, rows_out=size, remarks=[note]
     )
 
 
