@@ -153,15 +153,10 @@ def learn(
 
     shocks = noise(ratio)
     counting = noise(np.sqrt(ratio)) if (ratio != 1.0).any() else shocks
-    of_group = np.searchsorted(groups, group[sample.treated])
     a = scale[sample.treated]
-    counted = np.bincount(of_group, counting.curve[0] * a, len(groups))
-    shaken = np.bincount(of_group, shocks.curve[1] * a**2, len(groups))
-    treated = np.einsum("g,gpq->pq", counted, counting.blocks)
-    treated += np.einsum("g,gpq->pq", shaken, shocks.blocks)
     meat = scores[untreated].T @ scores[untreated] / shocks.kept(calm)
-    own = bread @ (meat + treated) @ bread
-    alone = Learnt(own=own, own_df=shocks.df(a))
+    meat += _treated(np.searchsorted(groups, group[sample.treated]), a, counting, shocks)
+    alone = Learnt(own=bread @ meat @ bread, own_df=shocks.df(a))
     if sample.cluster is None or strata is not None:
         return alone
     apart, absent = residual.dense()
@@ -175,24 +170,26 @@ def learn(
     )
     if found is None:
         return replace(alone, notes=(NOT_SHARED,)) if _gathered(sample) else alone
-    return _with_shared(alone, found, sample.cluster, group, tilde, shape, bread, scale)
+    cells = np.zeros((int(sample.cluster.max()) + 1, count))
+    np.add.at(cells, (sample.cluster, group), scale)
+    pull = np.einsum("pgt,gt->gtp", tilde, shape)
+    squares = np.bincount(group, scale**2, count).astype(np.float64)
+    return _with_shared(alone, found, pull, cells=cells, squares=squares, bread=bread)
+
+
+def _treated(of_group: NDArray[np.intp], level: Float, counting: Noise, shocks: Noise) -> Float:
+    """Variance of the scores of treated areas, each at its own level, summed."""
+    size = len(shocks.blocks)
+    counted = np.bincount(of_group, counting.curve[0] * level, size)
+    shaken = np.bincount(of_group, shocks.curve[1] * level**2, size)
+    treated: Float = np.einsum("g,gpq->pq", counted, counting.blocks)
+    treated += np.einsum("g,gpq->pq", shaken, shocks.blocks)
+    return treated
 
 
 def _with_shared(
-    alone: Learnt,
-    found: SharedShocks,
-    cluster: NDArray[np.intp],
-    group: NDArray[np.intp],
-    tilde: Float,
-    shape: Float,
-    bread: Float,
-    scale: Float,
+    alone: Learnt, found: SharedShocks, pull: Float, *, cells: Float, squares: Float, bread: Float
 ) -> Learnt:
-    count = tilde.shape[1]
-    cells = np.zeros((int(cluster.max()) + 1, count))
-    np.add.at(cells, (cluster, group), scale)
-    pull = np.einsum("pgt,gt->gtp", tilde, shape)
-    squares = np.bincount(group, scale**2, count).astype(np.float64)
     added, whole = (
         added_covariance(kernel, pull, cells=cells, squares=squares, bread=bread)
         for kernel in (found.kernel, found.whole)
