@@ -23,7 +23,7 @@ TUNING = ("theft", "criminal_damage_arson", "burglary", "public_order", "weapons
 ONCE = ("violence_without_injury", "sexual_offences", "theft_from_person", "drugs", "vehicle")
 SIZE = (0.03, 0.07)
 SIZE_WITHIN = (0.02, 0.09)
-WORLDS = 200
+WORLDS = 400
 CHUNK = 50
 
 Told = dict[Part, pd.DataFrame]
@@ -39,7 +39,7 @@ def all_parts() -> list[Part]:
     short = [c for c in even if c.post == 3 and c.outcome != "LSOA burglary"]
     together = [c for c in [*even, *tuned] if c.post == 3 and c.rule != "random"]
     return [
-        *(Part(kind="peers", cell=c, option="synthetic", every=30) for c in short),
+        *(Part(kind="peers", cell=c, option="synthetic", every=15) for c in short),
         *(Part(kind="cells", cell=c, every=3) for c in twins),
         *(Part(kind="together", cell=c, option=g) for c in together for g in GROUPS),
         *(
@@ -48,7 +48,7 @@ def all_parts() -> list[Part]:
             for shock in SHOCKS
             for first in range(0, WORLDS, CHUNK)
         ),
-        *(Part(kind="peers", cell=c, option="dear", every=15) for c in even),
+        *(Part(kind="peers", cell=c, option="dear", every=8) for c in even),
         *(Part(kind="peers", cell=c, option="cheap", every=5) for c in scored),
         *(Part(kind="cells", cell=c) for c in [*scored, *tuned, *once, *other]),
     ]
@@ -356,4 +356,5 @@ def _document(tables: dict[str, pd.DataFrame]) -> str:
         joint_tuning_mean=markdown(joint_mean(tables["joint tuning"])),
         worlds=markdown(tables["worlds"]),
         n_worlds=WORLDS,
+        error=f"{np.sqrt(0.05 * 0.95 / WORLDS):.3f}",
     )

@@ -33,11 +33,11 @@ function says if it is not told how the areas were chosen. Every fifth study:
 
 {cheap}
 
-Every fifteenth study, 199 draws:
+Every eighth study, 199 draws:
 
 {dear}
 
-Every thirtieth study, placebo areas:
+Every fifteenth study of wards, three months, placebo areas:
 
 {synthetic}
 
@@ -96,8 +96,9 @@ Tuning outcomes, on which the prior share of what dates share (3 %, worth four w
 Eight boroughs of fourteen areas × 72 months (190 weeks where weekly); shocks that last to areas,
 boroughs and London, and, where "shared", to the busier areas of all boroughs at once. Post three
 months, pre twelve (six weeks, twenty-six); rule: most crime in the last three months. "Spillover":
-the declared catchments, three areas a borough, rise by a quarter. {n_worlds} worlds a line: a size
-of .05 has a Monte Carlo standard error of .015.
+the declared catchments, three areas a borough, rise by a quarter. "Random effects": each
+borough's own estimate, pooled with the covariance that replay finds between them. {n_worlds} worlds
+a line: a size of .05 has a Monte Carlo standard error of {error}.
 
 {worlds}
 """
