@@ -7,10 +7,17 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from tests.did_worlds import area, month, staggered
+from tests.did_worlds import area, month, panel_of, staggered
 
 from hotspot_eval.design import Design
-from hotspot_eval.did import linear_did, poisson_did, triple_difference
+from hotspot_eval.did import (
+    event_study,
+    linear_did,
+    poisson_did,
+    pretrend,
+    triple_difference,
+    triple_event_study,
+)
 from hotspot_eval.did.kernels.logit import solve_corrected_logit, solve_logit
 from hotspot_eval.errors import InputError
 from hotspot_eval.panel import Panel
@@ -217,3 +224,78 @@ def test_impossible_has_its_reason():
     assert math.isnan(effect.estimate) and "of one type" in effect.notes[0]
     everyone = triple_difference(panel, staggered(dict.fromkeys(range(24), 4)), **TYPES).effect
     assert math.isnan(everyone.estimate) and "does not vary" in everyone.notes[0]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_event_times_are_the_three_way_poisson(seed):
+    """Newton on every dummy, one column an event time but the base."""
+    one, other = random_types(seed, n=16, t=6)
+    panel, design = two_types(one, other), staggered(dict.fromkeys(range(5), 3))
+    study = triple_event_study(panel, design, **PLAIN).event_study()
+    assert study.labels == ("-3", "-2", "-1", "0", "1", "2")
+    assert study["-1"].estimate == 0
+    n, t = one.shape
+    rows, when = (np.tile(a.ravel(), 2) for a in np.indices((n, t)))
+    kind = np.repeat([1, 0], n * t)
+    times = [k for k in range(t) if k != 2]
+    x = [(rows < 5) & (when == k) & (kind == 1) for k in times]
+    x += [pd.get_dummies(pd.Series(rows * 2 + kind)).to_numpy(float).T]
+    x += [pd.get_dummies(pd.Series(when * 2 + kind)).to_numpy(float).T]
+    x += [pd.get_dummies(pd.Series(rows * t + when)).to_numpy(float).T]
+    x, y = np.vstack(x).T.astype(float), np.concatenate([one.ravel(), other.ravel()])
+    theta = np.linalg.lstsq(x, np.log(y + 0.5), rcond=None)[0]
+    for _ in range(60):
+        mean = np.exp(np.clip(x @ theta, -25, 25))
+        step = np.linalg.lstsq((x.T * mean) @ x, x.T @ (y - mean), rcond=1e-12)[0]
+        theta += step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-12))
+    np.testing.assert_allclose(study.vector[[0, 1, 3, 4, 5]], theta[:5], atol=1e-7)
+
+
+def test_linear_event_times_are_differences_of_event_studies():
+    panel = two_types(*random_types(3))
+    design = staggered({i: 3 + i % 2 for i in range(6)})
+    study = triple_event_study(panel, design, **TYPES, model="linear").event_study()
+    parts = [
+        event_study(panel.outcome(name), design, model="linear").event_study().vector
+        for name in ("robbery", "theft")
+    ]
+    np.testing.assert_allclose(study.vector, parts[0] - parts[1], atol=1e-9)
+
+
+def test_types_that_part_before_the_start_are_seen():
+    rng = np.random.default_rng(5)
+    drift = np.exp(0.12 * np.arange(12) * (np.arange(60) < 15)[:, None])
+    level = rng.gamma(6.0, 2.0, (60, 1))
+    design = staggered(dict.fromkeys(range(15), 8))
+    parting = two_types(rng.poisson(level * drift), rng.poisson(level, (60, 12)))
+    assert pretrend(triple_event_study(parting, design, **TYPES)).status == "failed"
+    together = two_types(rng.poisson(level * drift), rng.poisson(level * drift))
+    assert pretrend(triple_event_study(together, design, **TYPES)).status == "passed"
+
+
+def test_event_times_of_one_type_have_no_value():
+    one, other = random_types(6)
+    one[:4, 6] = 0
+    one[:4, 3] = 0
+    panel, design = two_types(one, other), staggered(dict.fromkeys(range(4), 4))
+    study = triple_event_study(panel, design, **TYPES).event_study()
+    assert math.isnan(study["2"].estimate) and "no event" in study["2"].notes[0]
+    assert study["-2"].estimate == 0, "the base moves to the last period that has one"
+    assert math.isnan(study["-1"].estimate)
+    assert not math.isnan(study["1"].estimate)
+    gone = one.copy()
+    gone[:4] = 0
+    effect = triple_event_study(two_types(gone, other), design, **TYPES).effect
+    assert math.isnan(effect.estimate) and effect.notes
+
+
+def test_the_base_is_a_period_that_was_observed():
+    """Nobody treated was seen right before the start: the period before that is the base."""
+    rng = np.random.default_rng(7)
+    seen = np.ones((20, 8), dtype=bool)
+    seen[:5, 4] = False
+    panel = panel_of(rng.poisson(9.0, (20, 8)), observed=seen)
+    study = event_study(panel, staggered(dict.fromkeys(range(5), 5)), model="linear").event_study()
+    assert "-1" not in study.labels
+    assert study["-2"].estimate == 0 and study["-2"].std_error == 0
+    assert study["-3"].std_error > 0

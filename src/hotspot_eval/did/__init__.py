@@ -23,7 +23,7 @@ from hotspot_eval.did.switching import (
     switchers,
 )
 from hotspot_eval.did.synthetic import Synthetic, synthetic_control, synthetic_did
-from hotspot_eval.did.triple import triple_difference
+from hotspot_eval.did.triple import triple_difference, triple_event_study
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid, linear_did, poisson_did
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "synthetic_control",
     "synthetic_did",
     "triple_difference",
+    "triple_event_study",
     "wdd",
     "wdq",
     "window_dispersion",

@@ -27,7 +27,7 @@ from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Effects, Fit
 
-__all__ = ["event_label", "event_study"]
+__all__ = ["event_columns", "event_label", "event_study", "fit_by_event"]
 
 Float = NDArray[np.float64]
 POOLED = (
@@ -98,7 +98,7 @@ def event_study(
     if sample.reason:
         return impossible(sample, sample.reason, told, terms=("mean from the start",))
     codes = clusters(sample, cluster)
-    times, columns, base = _event_columns(sample, design.gap)
+    times, columns, base = event_columns(sample, design.gap)
     regression = regress(
         sample,
         columns,
@@ -109,6 +109,18 @@ def event_study(
         correction=correction,
     )
     told = replace(told, inference=inference_name(correction, cluster, regression))
+    return fit_by_event(sample, regression, times, base, told, codes)
+
+
+def fit_by_event(
+    sample: Sample,
+    regression: Regression,
+    times: list[int],
+    base: int,
+    told: Told,
+    codes: NDArray[np.intp] | None,
+) -> Fit:
+    """The Fit of a regression on indicators of event times, with the base period as 0."""
     terms = tuple(event_label(e) for e in times)
     notes = (POOLED,) if len(np.unique(sample.first[sample.treated])) > 1 else ()
     parts = [
@@ -140,13 +152,13 @@ def _event_effect(
     return replace(made, treated_cells=(), notes=(*made.notes, *notes))
 
 
-def _event_columns(sample: Sample, gap: int) -> tuple[list[int], Float, int]:
+def event_columns(sample: Sample, gap: int) -> tuple[list[int], Float, int]:
     """Event times other than the base, and their indicators, shape (P, n, t)."""
     event = np.where(sample.treated[:, None], sample.when - sample.first[:, None], 0)
     shown = sample.used & sample.treated[:, None]
     times = np.unique(event[shown])
     before = times[times < 0]
-    base = -1 - gap if -1 - gap in before else int(before.max(initial=-1))
+    base = -1 - gap if -1 - gap in before or not len(before) else int(before.max())
     others = [int(e) for e in times if e != base]
     columns = np.array([shown & (event == e) for e in others], dtype=np.float64)
     return others, columns.reshape(len(others), *sample.y.shape), base
