@@ -44,6 +44,12 @@ ESTIMATORS: dict[str, Call] = {
     "group_time ipw": lambda p, d, x: did.group_time(p, d, covariates=x, method="ipw"),
     "etwfe": lambda p, d, x: did.etwfe(p, d),
     "etwfe link": lambda p, d, x: did.etwfe(p, d, scale="link", effects="area"),
+    "etwfe learnt": lambda p, d, x: did.etwfe(
+        p, d, scale="link", effects="area", errors="learnt", covariates=x
+    ),
+    "etwfe linear learnt": lambda p, d, x: did.etwfe(
+        p, d, model="linear", effects="area", errors="learnt"
+    ),
     "etwfe never": lambda p, d, x: did.etwfe(p, d, control="never"),
     "etwfe linear": lambda p, d, x: did.etwfe(p, d, model="linear", anticipation=1),
     "etwfe covariates": lambda p, d, x: did.etwfe(p, d, covariates=x),
@@ -128,7 +134,7 @@ def silent(effect: Effect) -> bool:
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", ESTIMATORS)
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(study=studies())
 def test_a_number_or_a_reason(name, study):

@@ -27,6 +27,7 @@ def starts() -> dict[int, int]:
         ("control", "always"),
         ("effects", "unit"),
         ("shares", "none"),
+        ("errors", "robust"),
         ("cluster", "town"),
     ],
 )
@@ -107,6 +108,29 @@ def test_one_treated_area_has_an_estimate_and_no_error():
     effect = etwfe(panel_of(world()), staggered({0: 4})).aggregate("simple").effect
     assert np.isfinite(effect.estimate) and np.isnan(effect.std_error)
     assert "one treated cluster" in effect.notes[0]
+
+
+def test_learnt_errors_stand_with_one_treated_area_and_say_so():
+    options = {"scale": "link", "effects": "area", "errors": "learnt"}
+    effect = etwfe(panel_of(world()), staggered({0: 4}), **options).aggregate("simple").effect
+    assert effect.std_error > 0 and np.isfinite(effect.df)
+    assert "Ferman–Pinto" in effect.inference
+    assert any("noise is taken to be that of controls" in note for note in effect.notes)
+    few = etwfe(panel_of(world()), staggered(starts()), **options).aggregate("group")
+    assert not any("too small" in note for note in few.effect.notes)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"effects": "cohort", "scale": "link"}, 'effects="area"'),
+        ({"effects": "area", "scale": "response"}, 'scale="link"'),
+        ({"effects": "area", "scale": "link", "shares": "estimated"}, 'shares="fixed"'),
+    ],
+)
+def test_learnt_errors_are_refused_where_they_cannot_be_had(option, words):
+    with pytest.raises(InputError, match=f"goes only with {words}"):
+        etwfe(panel_of(world()), staggered(starts()), errors="learnt", **option)
 
 
 def test_never_treated_controls_give_a_base_period_and_a_pre_test():

@@ -209,7 +209,11 @@ def compare(
             "parallel trends in number; treated areas never serve as controls",
         ),
         "etwfe": (
-            lambda: etwfe(panel, design, scale="link").aggregate("simple").effect,
+            lambda: (
+                etwfe(panel, design, scale="link", effects="area", errors="learnt")
+                .aggregate("simple")
+                .effect
+            ),
             "parallel trends in ratio; the mean of the log ratios of cohorts and periods, which "
             "weigh by their areas and not by their events",
         ),

@@ -14,6 +14,7 @@ from hotspot_eval.did.assemble import NO_NOISE, ONE_TREATED, Told, no_effect, sa
 from hotspot_eval.did.cohorts.cells import Base, Cells, Control, estimate_cells
 from hotspot_eval.did.cohorts.contrast import Method
 from hotspot_eval.did.cohorts.support import (
+    CellNoise,
     by_cluster,
     cohort_notes,
     cross,
@@ -57,6 +58,9 @@ class GroupTime:
         Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
     df : float
         Degrees of freedom of each test; infinite means the normal distribution.
+    noise : CellNoise, optional
+        Where the error of averages comes from, if not from influence. ``bands`` and ``pre_test``
+        go by influence all the same.
     """
 
     sample: Sample
@@ -67,6 +71,7 @@ class GroupTime:
     notes: tuple[str, ...] = ()
     shares: Shares = "estimated"
     df: float = float("inf")
+    noise: CellNoise | None = None
 
     def aggregate(self, kind: Aggregation = "simple") -> Effects:
         """Weighted averages of ATT(g, t).
@@ -96,14 +101,14 @@ class GroupTime:
                 ("overall",), np.array([np.nan]), np.array([[np.nan]]), (nothing,)
             )
         weighting = weightings(self.sample, self.cells, kind, self.labels)
-        covariance = cross(self._influence(weighting), self.cluster)
+        covariance, df, notes = self._noise(weighting)
         told = self.told.of(kind)
         at_base = np.asarray(~weighting.cells[~self.cells.is_base].any(axis=0))
         parts = tuple(
-            self._effect(told.of(label), value, variance, at_base=bool(only))
-            for label, value, variance, only in zip(
-                weighting.labels, weighting.values, np.diag(covariance), at_base, strict=True
-            )
+            self._effect(told.of(label), weighting.values[m], covariance[m, m], df[m], notes)
+            if not at_base[m]
+            else self._at_base(told.of(label))
+            for m, label in enumerate(weighting.labels)
         )
         effects = told.effects(weighting.labels, weighting.values, covariance, parts)
         return replace(effects, total="overall")
@@ -256,7 +261,21 @@ class GroupTime:
         influence = self.cells.combine(weighting.cells, len(self.sample.areas))
         return influence if self.shares == "fixed" else influence + weighting.shares
 
-    def _effect(self, told: Told, value: float, variance: float, *, at_base: bool) -> Effect:
+    def _noise(self, weighting: Weighting) -> tuple[Float, Float, tuple[str, ...]]:
+        """Covariance of averages, their degrees of freedom, and remarks."""
+        if self.noise is not None:
+            return self.noise.of(weighting.cells)
+        covariance = cross(self._influence(weighting), self.cluster)
+        return covariance, np.full(len(weighting.labels), self.df), ()
+
+    def _at_base(self, told: Told) -> Effect:
+        counts: dict[str, Any] = sample_counts(self.sample, self.cluster)
+        nan = float("nan")
+        return told.effect(0.0, nan, df=nan, notes=(AT_BASE, *self.notes), **counts)
+
+    def _effect(
+        self, told: Told, value: float, variance: float, df: float, remarks: tuple[str, ...]
+    ) -> Effect:
         counts: dict[str, Any] = sample_counts(self.sample, self.cluster)
         if np.isnan(value):
             reasons = sorted({reason for reason in self.cells.reason if reason})
@@ -264,14 +283,16 @@ class GroupTime:
         whole = told.estimand.endswith("simple: overall")
         cells = treated_cells(self.sample) if whole else ()
         cells = tuple(replace(group, share=1.0) for group in cells)
-        error, df, notes = float(np.sqrt(variance)), self.df, self.notes
+        error, notes = float(np.sqrt(variance)), (*remarks, *self.notes)
         labels = np.arange(len(self.sample.areas)) if self.cluster is None else self.cluster
-        if len(np.unique(labels[self.sample.treated])) < 2:
+        if self.noise is None and len(np.unique(labels[self.sample.treated])) < 2:
             error, notes = float("nan"), (ONE_TREATED, *notes)
         elif not error > 0:
-            error, notes = float("nan"), (AT_BASE if at_base else NO_NOISE, *notes)
+            error, notes = float("nan"), (NO_NOISE, *notes)
         df = float("nan") if np.isnan(error) else df
-        return told.effect(value, error, df=df, notes=notes, treated_cells=cells, **counts)
+        return told.effect(
+            float(value), error, df=float(df), notes=notes, treated_cells=cells, **counts
+        )
 
     def __repr__(self) -> str:
         return (

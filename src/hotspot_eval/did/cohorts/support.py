@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["by_cluster", "cohort_notes", "cross", "mammen"]
+__all__ = ["CellNoise", "by_cluster", "cohort_notes", "cross", "mammen"]
 
 Float = NDArray[np.float64]
 _FEW = 5
 
 
-def cohort_notes(sample: Sample, cells: Cells, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Small cohorts, and cohorts without a period before."""
+class CellNoise(Protocol):
+    """An error of averages of cells that does not come from their influence."""
+
+    def of(self, weights: Float) -> tuple[Float, Float, tuple[str, ...]]:
+        """Covariance (M, M), degrees of freedom (M,) and remarks for weights (C, M)."""
+        ...
+
+
+def cohort_notes(
+    sample: Sample, cells: Cells, labels: tuple[str, ...], *, small_matter: bool = True
+) -> tuple[str, ...]:
+    """Small cohorts, if errors come from their own areas; cohorts without a period before."""
     cohorts, sizes = np.unique(sample.first[sample.treated], return_counts=True)
     notes = []
     small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
-    if small:
+    if small and small_matter:
         notes.append(
             f"cohorts of fewer than {_FEW} areas ({', '.join(small[:5])}): standard errors are too "
             "small"

@@ -14,7 +14,7 @@ from hotspot_eval.did.kernels import Rows, Saturated
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["EffectScale", "effects_of_cells"]
+__all__ = ["EffectScale", "Means", "effects_of_cells", "means_of"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -25,7 +25,7 @@ _DIVERGED = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Means:
+class Means:
     """Expected values of the used cells, (n, t): as fitted, and without treatment."""
 
     fitted: Float
@@ -40,8 +40,8 @@ def effects_of_cells(
     model: Model,
     rows: Rows,
     scale: EffectScale,
-) -> Cells:
-    """Every free cell's effect and the influence of areas on it (and 0 at a base period).
+) -> tuple[Cells, Float]:
+    """Every free cell's effect with the influence of areas on it, and gradients (P, C).
 
     Notes
     -----
@@ -49,7 +49,7 @@ def effects_of_cells(
     gradient L has the influence L′H⁻¹·score. On the response scale the mean of the cell's own
     outcomes less what the effects of its area leave of them comes on top.
     """
-    means = _means(sample, layout, solution, model, rows)
+    means = means_of(sample, layout, solution, model, rows)
     places = _places(sample, layout)
     size = solution.information.shape[0]
     att, reason = np.zeros(len(places)), [""] * len(places)
@@ -72,7 +72,7 @@ def effects_of_cells(
         int, np.flatnonzero((~estimable | (ratio & (np.abs(att) > _limit(model)))) & ~is_base)
     ):
         att[c], reason[c] = np.nan, reason[c] or UNTOLD
-    return Cells(
+    cells = Cells(
         cohort=np.array([layout.cohorts[g] for g, _ in places], dtype=np.intp),
         period=np.array([sample.when[t] for _, t in places], dtype=np.intp),
         att=att,
@@ -81,6 +81,7 @@ def effects_of_cells(
         reason=tuple(reason),
         blocks=_blocks(sample, layout, solution, means, pull, own),
     )
+    return cells, gradient
 
 
 def _places(sample: Sample, layout: Layout) -> list[tuple[int, int]]:
@@ -114,7 +115,10 @@ def _controls(sample: Sample, layout: Layout, t: int) -> int:
     return int((sample.used[:, t] & ~layout.free[layout.code, t]).sum())
 
 
-def _means(sample: Sample, layout: Layout, solution: Saturated, model: Model, rows: Rows) -> _Means:
+def means_of(
+    sample: Sample, layout: Layout, solution: Saturated, model: Model, rows: Rows
+) -> Means:
+    """Expected values with and without treatment; area effects from each area's own cells."""
     used, code, z = layout.used, layout.code, layout.loadings
     linear = np.einsum("ntm,nm->nt", solution.with_treatment[code], z)
     bare = np.einsum("ntm,nm->nt", solution.without[code], z)
@@ -123,7 +127,7 @@ def _means(sample: Sample, layout: Layout, solution: Saturated, model: Model, ro
             count = np.maximum(used.sum(axis=1), 1)
             level = np.where(used, sample.y - linear, 0.0).sum(axis=1) / count
             linear, bare = linear + level[:, None], bare + level[:, None]
-        return _Means(fitted=linear, without=bare)
+        return Means(fitted=linear, without=bare)
     base = 1.0 if sample.base is None else sample.base
     fitted, without = base * np.exp(linear), base * np.exp(bare)
     if rows == "area":
@@ -131,7 +135,7 @@ def _means(sample: Sample, layout: Layout, solution: Saturated, model: Model, ro
         events = np.where(used, sample.y, 0.0).sum(axis=1)
         level = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
         fitted, without = fitted * level[:, None], without * level[:, None]
-    return _Means(fitted=fitted, without=without)
+    return Means(fitted=fitted, without=without)
 
 
 def _on_link(
@@ -149,7 +153,7 @@ def _on_response(
     sample: Sample,
     layout: Layout,
     solution: Saturated,
-    means: _Means,
+    means: Means,
     place: tuple[int, int],
     members: NDArray[np.intp],
     rows: Rows,
@@ -177,7 +181,7 @@ def _blocks(
     sample: Sample,
     layout: Layout,
     solution: Saturated,
-    means: _Means,
+    means: Means,
     pull: Float,
     own: Float,
 ) -> tuple[Block, ...]:

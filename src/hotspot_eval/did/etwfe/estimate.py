@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import Told
+from hotspot_eval.did.assemble import LIKE_CONTROLS, Told
 from hotspot_eval.did.cohorts.cells import Cells, Control
 from hotspot_eval.did.cohorts.estimate import GroupTime, Shares
 from hotspot_eval.did.cohorts.support import cohort_notes
 from hotspot_eval.did.covariates import CovariatesLike, covariates_of
 from hotspot_eval.did.etwfe.cells import EffectScale, effects_of_cells
 from hotspot_eval.did.etwfe.layout import Layout, lay_out, table_of
+from hotspot_eval.did.etwfe.learnt import LearntCells
 from hotspot_eval.did.kernels import Rows, Saturated, solve_saturated
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice, check_level, check_whole
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Scale
 
 __all__ = ["etwfe"]
 
 Float = NDArray[np.float64]
+Errors = Literal["cluster_robust", "learnt"]
+NOTHING: tuple[str, ...] = ()
 UNEVEN = (
     "areas of one cohort are observed in different periods: cohort effects take them for alike; "
     'compare with effects="area"'
@@ -44,6 +47,7 @@ def etwfe(
     covariates: CovariatesLike | None = None,
     anticipation: int = 0,
     shares: Shares = "fixed",
+    errors: Errors = "cluster_robust",
     cluster: ClusterBy = "area",
     ci_level: float = 0.95,
 ) -> GroupTime:
@@ -72,6 +76,11 @@ def etwfe(
         Periods before the start in which effects are allowed.
     shares : {"fixed", "estimated"}
         Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
+    errors : {"cluster_robust", "learnt"}
+        ``learnt``: what treated areas do by chance is learnt from controls, as in
+        :class:`~hotspot_eval.did.PoissonDid`, which holds with few treated areas; needs
+        ``effects="area"``, the link scale of a Poisson model, and ``cluster="area"``.
+        Cluster-robust where controls are too few.
     cluster : {"area", "cluster"}
     ci_level : float
 
@@ -83,7 +92,8 @@ def etwfe(
     Raises
     ------
     InputError
-        If covariates are missing for areas or not finite, or counts are negative.
+        If covariates are missing for areas or not finite, counts are negative, or learnt errors are
+        asked for where they cannot be had.
 
     Notes
     -----
@@ -92,7 +102,7 @@ def etwfe(
     mean, so that the intercept of τ_gt is the effect on the mean area; the averages over the
     cohort's areas that are told here do not depend on centring. Errors come from the delta method
     with all cluster-robust parts, CR1 and t with clusters − 1, given covariates (and shares, unless
-    estimated); with few treated areas they are too small.
+    estimated); with few treated areas they are too small: ask for learnt ones.
 
     Linear and balanced it equals imputation, with either kind of effects; without covariates
     Poisson does so too cell by cell, where the areas of a cohort share their periods. A cell
@@ -121,11 +131,14 @@ def etwfe(
         ("control", control, Control),
         ("effects", effects, Rows),
         ("shares", shares, Shares),
+        ("errors", errors, Errors),
         ("cluster", cluster, ClusterBy),
     ):
         check_choice(name, value, get_args(options))
-    if anticipation < 0:
-        raise InputError(Problem(where="argument 'anticipation'", what="must be 0 or more"))
+    check_whole("anticipation", anticipation, least=0)
+    check_level("ci_level", ci_level)
+    if errors == "learnt":
+        _check_learnt(_scale(model, scale), model, effects, shares, cluster)
     sample = _sample(panel, design, model, effects)
     told = Told(
         estimand="average effect of treatment on the treated",
@@ -136,13 +149,13 @@ def etwfe(
         ci_level=ci_level,
     )
     codes = clusters(sample, cluster)
-    cells, df = Cells.none(), float("inf")
-    notes: tuple[str, ...] = ()
+    cells, df, notes, noise = Cells.none(), float("inf"), NOTHING, None
     if not sample.reason:
         x = None if covariates is None else covariates_of(covariates, sample.areas)
         layout = lay_out(sample, x, model=model, control=control, anticipation=anticipation)
-        cells, df = _estimate(sample, layout, codes, model, effects, scale)
-        notes = _notes(sample, layout, cells, panel.periods.labels, effects)
+        cells, df, noise = _estimate(sample, layout, codes, model, effects, scale, errors)
+        told = told if noise is None else replace(told, inference=noise.name)
+        notes = _notes(sample, layout, cells, panel.periods.labels, effects, noise)
     return GroupTime(
         sample=sample,
         cells=cells,
@@ -152,7 +165,28 @@ def etwfe(
         notes=notes,
         shares=shares,
         df=df,
+        noise=noise,
     )
+
+
+def _check_learnt(
+    scale: Scale, model: Model, effects: Rows, shares: Shares, cluster: ClusterBy
+) -> None:
+    wanted = {
+        'effects="area"': effects == "area",
+        'scale="link"': model == "linear" or scale == "log_irr",
+        'shares="fixed"': shares == "fixed",
+        'cluster="area"': cluster == "area",
+    }
+    missing = [words for words, given in wanted.items() if not given]
+    if missing:
+        raise InputError(
+            Problem(
+                where="argument 'errors'",
+                what=f'"learnt" goes only with {", ".join(missing)}',
+                advice='Pass that too, or errors="cluster_robust".',
+            )
+        )
 
 
 def _scale(model: Model, scale: EffectScale) -> Scale:
@@ -181,15 +215,22 @@ def _estimate(
     model: Model,
     rows: Rows,
     scale: EffectScale,
-) -> tuple[Cells, float]:
-    """Cells with influence under the small-sample factor, and degrees of freedom."""
+    errors: Errors,
+) -> tuple[Cells, float, LearntCells | None]:
+    """Cells with influence under the small-sample factor, degrees of freedom, learnt errors."""
     table = table_of(sample, layout, rows=rows, model=model)
     solution = solve_saturated(table, rows=rows, poisson=model == "poisson")
-    cells = effects_of_cells(sample, layout, solution, model=model, rows=rows, scale=scale)
+    cells, gradient = effects_of_cells(
+        sample, layout, solution, model=model, rows=rows, scale=scale
+    )
     count = len(sample.areas) if cluster is None else len(np.unique(cluster))
     factor = np.sqrt(_small_sample(solution, int(layout.used.sum()), count))
     blocks = tuple(replace(block, right=factor * block.right) for block in cells.blocks)
-    return replace(cells, blocks=blocks), float(count - 1) if count > 1 else float("nan")
+    noise = None
+    if errors == "learnt":
+        noise = LearntCells.of_solution(sample, layout, solution, gradient, model)
+    df = float(count - 1) if count > 1 else float("nan")
+    return replace(cells, blocks=blocks), df, noise
 
 
 def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
@@ -199,9 +240,16 @@ def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
 
 
 def _notes(
-    sample: Sample, layout: Layout, cells: Cells, labels: tuple[str, ...], rows: Rows
+    sample: Sample,
+    layout: Layout,
+    cells: Cells,
+    labels: tuple[str, ...],
+    rows: Rows,
+    noise: LearntCells | None,
 ) -> tuple[str, ...]:
-    notes = cohort_notes(sample, cells, labels)
+    notes = cohort_notes(sample, cells, labels, small_matter=noise is None)
+    if noise is not None and sample.n_treated < 2:
+        notes = (LIKE_CONTROLS, *notes)
     uneven = any(
         sample.used[layout.code == g].any(axis=0).sum()
         != sample.used[layout.code == g].all(axis=0).sum()

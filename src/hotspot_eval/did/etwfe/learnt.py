@@ -1,0 +1,118 @@
+"""Errors of averages of cells learnt from what controls do by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotspot_eval.did.etwfe.cells import means_of
+from hotspot_eval.did.etwfe.layout import Layout
+from hotspot_eval.did.kernels import Residuals, Saturated
+from hotspot_eval.did.model import Model
+from hotspot_eval.did.noise import enough_controls, learn
+from hotspot_eval.did.sample import Sample
+
+__all__ = ["LearntCells"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LearntCells:
+    """What :func:`~hotspot_eval.did.noise.learn` needs for any average of the cells.
+
+    Parameters
+    ----------
+    sample : Sample
+    layout : Layout
+    fitted : ndarray, shape (n, t)
+    pull : tuple of ndarray, one a cohort and one for the never-treated, shape (t·M, C)
+        What one event more in a cell adds to each effect, by loading.
+    model : {"poisson", "linear"}
+    """
+
+    sample: Sample
+    layout: Layout
+    fitted: Float
+    pull: tuple[Float, ...]
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """Where the error comes from, in words."""
+        together = "" if self.sample.cluster is None else ", and shocks shared within clusters,"
+        return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
+
+    @classmethod
+    def of_solution(
+        cls, sample: Sample, layout: Layout, solution: Saturated, gradient: Float, model: Model
+    ) -> LearntCells | None:
+        """For effects with these gradients, shape (P, C); None without controls to learn from."""
+        x = layout.loadings[:, 1:]
+        if not enough_controls(sample, None, x if x.shape[1] else None):
+            return None
+        solved = solution.pull(gradient)[0]
+        return cls(
+            sample=sample,
+            layout=layout,
+            fitted=means_of(sample, layout, solution, model, "area").fitted,
+            pull=tuple(slots @ solved for slots in solution.slots),
+            model=model,
+        )
+
+    def of(self, weights: Float) -> tuple[Float, Float, tuple[str, ...]]:
+        """Covariance (M, M), degrees of freedom (M,) and remarks for weights (C, M)."""
+        size = weights.shape[1]
+        covariance, df = np.full((size, size), np.nan), np.full(size, np.nan)
+        pulls = [pull @ weights for pull in self.pull]
+        live = np.flatnonzero(np.any([pull.any(axis=0) for pull in pulls], axis=0))
+        if not len(live):
+            return covariance, df, ()
+        group, lead, tilde = self._tilde([pull[:, live] for pull in pulls])
+        residual = np.where(self.layout.used, self.sample.y - self.fitted, 0.0)
+        used = self.layout.used
+        known = np.where(used, self.fitted, 0.0)
+        shape, scale = used.astype(np.float64), np.ones(len(used))
+        poisson = self.model == "poisson"
+        if poisson:
+            scale = known.sum(axis=1)
+            shape = np.divide(known, scale[:, None], out=np.zeros_like(known), where=known > 0)
+            # own totals are fitted exactly, so a constant in a row's pull is nothing of its own
+            level = np.einsum("pgt,gt->pg", tilde, shape[lead])
+            tilde = np.where(used[lead], tilde - level[:, :, None], 0.0)
+        scores = np.einsum("nt,pnt->np", residual, tilde[:, group], optimize=True)
+        x = self.layout.loadings[:, 1:]
+        metric = np.zeros((len(live), len(live)))
+        metric[-1, -1] = 1.0
+        made = learn(
+            self.sample,
+            group=group,
+            tilde=tilde,
+            shape=shape[lead],
+            bread=np.eye(len(live)),
+            scores=scores,
+            residual=Residuals.of(np.where(used, residual, np.nan)[~self.sample.treated]),
+            level=known if poisson else None,
+            scale=scale,
+            covariates=x if x.shape[1] else None,
+            metric=metric,
+        )
+        covariance[np.ix_(live, live)] = made.covariance()
+        df[live] = [made.df(unit) for unit in np.eye(len(live))]
+        return covariance, df, made.notes
+
+    def _tilde(self, pulls: list[Float]) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+        """Areas that share cohort, covariates and cells, one of each, and their pull (M, G, t)."""
+        layout = self.layout
+        keys = np.column_stack([layout.code, layout.loadings, layout.used])
+        if self.model == "poisson" and self.sample.base is not None:
+            keys = np.column_stack([keys, np.where(layout.used, self.sample.base, 0.0)])
+        _, lead, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        t, m = layout.used.shape[1], layout.loadings.shape[1]
+        tilde = np.zeros((pulls[0].shape[1], len(lead), t))
+        for place, i in enumerate(lead):
+            own = pulls[layout.code[i]].reshape(t, m, -1)
+            tilde[:, place] = np.einsum("tmp,m->pt", own, layout.loadings[i])
+        return group.ravel(), lead, np.where(layout.used[lead], tilde, 0.0)
