@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspot_eval.data.engine import Limits
+from hotspot_eval.data.geography import lsoa_components
 from hotspot_eval.data.police_uk import read_police_uk
 from hotspot_eval.errors import InputError
 
@@ -165,3 +166,51 @@ def test_threads_and_batches_never_matter(rows: pd.DataFrame, threads: int) -> N
             outcomes=kinds, areas=CODES, absent_types="zero"
         )
     assert (one.counts == other.counts).all() and (one.observed == other.observed).all()
+
+
+OVERLAP = pd.DataFrame(
+    {
+        "LSOA11CD": ["E01000001", "E01000002", "E01000002", "E01000003", "E01000004"],
+        "LSOA21CD": ["E01000001", "E01033701", "E01033702", "E01033703", "E01033703"],
+    }
+).assign(share_of_lsoa11=1.0, share_of_lsoa21=1.0)
+UNITS = {
+    "E01000001": 0, "E01000002": 1, "E01033701": 1, "E01033702": 1,
+    "E01000003": 2, "E01000004": 2, "E01033703": 2,
+}  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(UNITS)), st.integers(0, 2), st.booleans()),
+        min_size=1, max_size=40,
+    )
+)  # fmt: skip
+def test_codes_of_2011_and_2021_mixed_row_by_row_are_joined(
+    rows: list[tuple[str, int, bool]],
+) -> None:
+    """Whichever vintage each row uses, the panel of joined areas counts it in the right one."""
+    months = ["2023-01", "2023-02", "2023-03"]
+    told = np.zeros((3, 3), dtype=int)
+    lines = [HEADER]
+    for k, (code, month, lower) in enumerate(rows):
+        told[UNITS[code], month] += 1
+        written = code.lower() if lower else code
+        lines.append(f"{k:064x},{months[month]},F,F,-1.6,54.9,x,{written},,Robbery,,")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "a.csv").write_text("\n".join([*lines, ""]))
+        incidents = read_police_uk(folder, start=months[0], end=months[-1])
+        panel = incidents.panel(outcomes=["robbery"], areas=lsoa_components(OVERLAP))
+    units = {area: k for k, area in enumerate(sorted(panel.areas))}
+    assert len(units) == 3
+    there = [k for k in range(3) if told[:, k].sum()]
+    assert (panel.counts[:, there, 0] == told[:, there]).all()
+    vintages = {"2011": 0, "2021": 0, "both": 0}
+    for code, _, _ in rows:
+        old, new = code in set(OVERLAP["LSOA11CD"]), code in set(OVERLAP["LSOA21CD"])
+        vintages["both" if old and new else "2011" if old else "2021"] += 1
+    frame = panel.ledger.to_frame()
+    noted = dict(zip(frame["reason"], frame["rows"], strict=True))
+    assert noted.get("LSOA code of 2011 only", 0) == vintages["2011"]
+    assert noted.get("LSOA code of 2021 only", 0) == vintages["2021"]

@@ -311,9 +311,75 @@ def test_line_breaks_of_another_age(tmp_path: Path) -> None:
         read_police_uk(tmp_path)
 
 
+def test_codes_in_lower_case_are_the_same_areas(tmp_path: Path) -> None:
+    put(tmp_path, rows())
+    lower = rows(month="2022-03")
+    put(tmp_path, lower.assign(**{"LSOA code": lower["LSOA code"].str.lower()}), name("2022-03"))
+    panel = read_police_uk(tmp_path).panel(outcomes=["robbery"])
+    assert panel.areas == tuple(f"E0102063{k}" for k in range(4))
+    assert (panel.counts[:, 0] == panel.counts[:, 1]).all()
+
+
+def test_what_a_spreadsheet_leaves(tmp_path: Path) -> None:
+    """Columns without a name and rows of commas at the end."""
+    lines = text(rows()).decode().splitlines()
+    put(tmp_path, "".join(f"{line},,\r\n" for line in [*lines, "," * 11, "," * 11]).encode())
+    incidents = read_police_uk(tmp_path)
+    assert total(tmp_path) == len(incidents.frame) == 40
+    assert incidents.ledger.steps[1].rows_in == 42
+    assert reasons(incidents)["blank row, of commas only"] == 2
+
+
+def test_what_an_operating_system_leaves_is_left_alone(tmp_path: Path) -> None:
+    members = {f"2022-02/{name()}": text(rows()), f"__MACOSX/2022-02/._{name()}": b"\x00\x05"}
+    put(tmp_path, packed(members), "DOWNLOAD.ZIP")
+    put(tmp_path, b"\x00\x05\x16\x07", f"._{name('2022-03')}")
+    put(tmp_path, b"x", f"~${name('2022-03')}")
+    put(tmp_path, b"not data", "readme.txt")
+    incidents = read_police_uk(tmp_path)
+    assert total(tmp_path) == 40
+    assert reasons(incidents)["left by an operating system, not street files"] == 3
+
+
+def test_names_in_capitals_and_one_file_with_other_line_ends(tmp_path: Path) -> None:
+    put(tmp_path, text(rows()).replace(b"\r\n", b"\n"), name().upper())
+    put(tmp_path, gzip.compress(text(rows(month="2022-03"))), name("2022-03").upper() + ".GZ")
+    put(tmp_path, packed({name().upper(): text(rows())}), "AGAIN.ZIP")
+    assert total(tmp_path) == 80
+    assert reasons(read_police_uk(tmp_path))["copy of a force and month already read"] == 40
+
+
+@pytest.mark.parametrize("form", ["zip", "gz"])
+def test_a_packed_file_without_a_byte(tmp_path: Path, form: str) -> None:
+    if form == "zip":
+        put(tmp_path, packed({name(): b""}), "download.zip")
+    else:
+        put(tmp_path, gzip.compress(b""), name() + ".gz")
+    with pytest.raises(InputError, match=r"street.csv(.gz)?: is empty"):
+        read_police_uk(tmp_path)
+
+
+def test_another_table_is_named_and_not_skipped(tmp_path: Path) -> None:
+    put(tmp_path, rows())
+    put(tmp_path, b"LSOA11CD,LSOA21CD\nE01,E02\n", "lookup.csv")
+    with pytest.raises(
+        InputError, match=r"lookup.csv: .*If it is another table, move it elsewhere"
+    ):
+        read_police_uk(tmp_path)
+
+
+def test_months_that_no_such_file_can_hold_are_noted(tmp_path: Path) -> None:
+    put(tmp_path, rows())
+    put(tmp_path, rows(7, month="2009-05"), name("2009-05"))
+    late = put(tmp_path, rows(5, month="2023-03"), name("2023-03"))
+    os.utime(late, (1_660_000_000, 1_660_000_000))
+    note = "month before 2010-12, the first published, or after the file's own date"
+    assert reasons(read_police_uk(tmp_path))[note] == 12
+
+
 def test_codes_of_unknown_form_are_noted(tmp_path: Path) -> None:
     frame = rows()
-    frame.loc[:2, "LSOA code"] = ["e01020630", "95AA01S1", " E01020630 "]
+    frame.loc[:2, "LSOA code"] = ["01020630", "95AA01S1", " e01020630 "]
     put(tmp_path, frame)
     assert reasons(read_police_uk(tmp_path))["LSOA code of unknown form"] == 1
 

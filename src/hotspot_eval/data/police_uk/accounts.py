@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from hotspot_eval.data.cells import Cells
-from hotspot_eval.data.police_uk.sources import Source
+from hotspot_eval.data.police_uk.sources import Source, is_system_file
 from hotspot_eval.ledger import Ledger, LedgerNote
 
 __all__ = ["ledger_of_reading", "ledger_of_types"]
 
+_FIRST_MONTH, _FIRST_YEAR = "2010-12", 2011
 _CODE = re.compile(r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[A-Z]\d")
 
 
@@ -23,6 +25,7 @@ def ledger_of_reading(
     *,
     others: Sequence[str],
     unfinished: Sequence[str],
+    blank: Mapping[str, int],
 ) -> Ledger:
     """Two steps: files found, rows read.
 
@@ -37,6 +40,8 @@ def ledger_of_reading(
         Other tables of the same download.
     unfinished : sequence of str
         Files whose last line does not end.
+    blank : mapping of str to int
+        Files with rows of commas only, and how many.
     """
     kept = found[found["fate"] == "kept"]
     used = set(kept["file"])
@@ -47,16 +52,26 @@ def ledger_of_reading(
         rows_in=len(sources) + len(others),
         rows_out=len(used),
         left_out=[
-            _files("outcomes or stop and search, not street files", others),
+            _files(
+                "outcomes or stop and search, not street files",
+                [name for name in others if not is_system_file(name)],
+            ),
+            _files(
+                "left by an operating system, not street files",
+                [name for name in others if is_system_file(name)],
+            ),
             _files("nothing in them counts: no rows, or copies", idle),
         ],
         remarks=[_files("last line does not end: perhaps cut short", unfinished)],
     )
     return book.step(
         "read street files",
-        rows_in=int(found["rows"].sum()),
+        rows_in=int(found["rows"].sum()) + sum(blank.values()),
         rows_out=int(kept["rows"].sum()),
         left_out=[
+            LedgerNote(
+                reason="blank row, of commas only", rows=sum(blank.values()), examples=tuple(blank)
+            ),
             _gone(found, sources, "copy", "copy of a force and month already read"),
             _gone(
                 found,
@@ -65,7 +80,7 @@ def ledger_of_reading(
                 "superseded by a newer snapshot of the force and month",
             ),
         ],
-        remarks=_row_remarks(cells, kept),
+        remarks=[*_row_remarks(cells, kept), _strange_months(kept, sources)],
     )
 
 
@@ -94,6 +109,21 @@ def _row_remarks(cells: Cells, kept: pd.DataFrame) -> list[LedgerNote]:
             rows=int(rows["odd"]),
         ),
     ]
+
+
+def _strange_months(kept: pd.DataFrame, sources: Sequence[Source]) -> LedgerNote:
+    """Records of months that no such file can hold."""
+    taken = [sources[int(number)].snapshot for number in kept["file"]]
+    late = [
+        day.year >= _FIRST_YEAR and month > f"{day:%Y-%m}"
+        for day, month in zip(taken, kept["month"], strict=True)
+    ]
+    rows = kept[(kept["month"] < _FIRST_MONTH) | np.array(late, dtype=bool)]
+    return LedgerNote(
+        reason=f"month before {_FIRST_MONTH}, the first published, or after the file's own date",
+        rows=int(rows["rows"].sum()),
+        examples=tuple(dict.fromkeys(rows["month"])),
+    )
 
 
 def _strange_codes(cells: Cells) -> LedgerNote:

@@ -51,7 +51,7 @@ def _wrong(
     return [
         Problem(
             where=sources[int(str(file))].name,
-            what=f"{what}, {int(part['rows'].sum()):,} rows",
+            what=f"{what}, {(size := int(part['rows'].sum())):,} row{'s' * (size != 1)}",
             examples=part[column].dropna().drop_duplicates().tolist(),
             advice=advice,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -35,11 +36,14 @@ class Counted:
         Its deliveries are the rows of ``found``.
     unfinished : tuple of str
         Files whose last line does not end.
+    blank : mapping of str to int
+        Files with rows of commas only, which are no rows, and how many.
     """
 
     found: pd.DataFrame
     cells: Cells
     unfinished: tuple[str, ...]
+    blank: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -130,6 +134,7 @@ def _joined(workers: list[_Worker], sources: list[Source], by_point: bool) -> Co
             parts=tuple(parts),
         ),
         unfinished=tuple(sources[file.number].name for file, _, _ in files if file.unfinished),
+        blank={sources[file.number].name: file.blank for file, _, _ in files if file.blank},
     )
 
 
@@ -171,7 +176,9 @@ def _label_frame(
     keys: NDArray[np.uint64], text: NDArray[np.object_], by_point: bool
 ) -> pd.DataFrame:
     code, kind = _halves(keys[:, 0])
-    bare = np.array([word if word is None else word.strip() or None for word in text], dtype=object)
+    bare = np.array(
+        [word if word is None else word.strip().upper() or None for word in text], dtype=object
+    )
     frame = pd.DataFrame(
         {
             "code": pd.Series(bare[code], dtype=object),

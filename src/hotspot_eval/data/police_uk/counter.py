@@ -34,6 +34,8 @@ class FileCount:
         Its place in the list of sources.
     unfinished : bool
         Whether its last line does not end.
+    blank : int
+        Rows of commas only.
     words : ndarray of uint64, shape (d, 2)
         Force and month of each delivery.
     statistics : ndarray of uint64, shape (d, 8)
@@ -45,6 +47,7 @@ class FileCount:
 
     number: int
     unfinished: bool
+    blank: int
     words: NDArray[np.uint64]
     statistics: NDArray[np.uint64]
     sizes: NDArray[np.int64]
@@ -100,7 +103,7 @@ class Counter:
             appended to itself.
         """
         with opened(source, self._limits) as text:
-            unfinished = self._count_text(text, np.zeros(0, dtype=np.uint64))
+            unfinished, blank = self._count_text(text, np.zeros(0, dtype=np.uint64))
         cells, told = int(self._tables.filled[1]), int(self._tables.filled[2])
         statistics = self._tables.statistics[:told].copy()
         problems = _swapped(source, statistics)
@@ -112,6 +115,7 @@ class Counter:
         return FileCount(
             number=number,
             unfinished=unfinished,
+            blank=blank,
             words=self._tables.delivery[:told, :2].copy(),
             statistics=statistics,
             sizes=sizes,
@@ -119,8 +123,8 @@ class Counter:
             n=n,
         )
 
-    def _count_text(self, text: Text, prints: NDArray[np.uint64]) -> bool:
-        """Go over the whole text; whether its last line does not end."""
+    def _count_text(self, text: Text, prints: NDArray[np.uint64]) -> tuple[bool, int]:
+        """Go over the whole text; whether its last line does not end, and how many are blank."""
         self._forget_file()
         view = self._text.data
         end = text.fill(view[:_BLOCK])
@@ -147,7 +151,7 @@ class Counter:
             if wrong:
                 raise InputError(_explain(text.source.name, verdict, place))
             if last:
-                return unfinished
+                return unfinished, int(place.numbers[kernels.BLANK])
             place.numbers[kernels.BEYOND_ASCII] = 0
             kept = end - int(place.numbers[kernels.AT])
             self._text[:kept] = self._text[end - kept : end]
@@ -267,7 +271,7 @@ class _Encoding:
 def _place(header: tuple[str, ...], begins: int, prints: NDArray[np.uint64]) -> Place:
     wanted = len(kernels.COLUMNS)
     place = Place(
-        numbers=np.zeros(5, dtype=np.int64),
+        numbers=np.zeros(6, dtype=np.int64),
         ends=np.zeros(len(header) + 1, dtype=np.int64),
         roles=np.array([header.index(name) for name in kernels.COLUMNS]),
         left=np.zeros(wanted, dtype=np.int64),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 __all__ = [
     "AT",
     "BEYOND_ASCII",
+    "BLANK",
     "COLUMNS",
     "LINE",
     "MORE",
@@ -100,9 +101,9 @@ class Place(NamedTuple):
 
     Parameters
     ----------
-    numbers : int64 (5,)
+    numbers : int64 (6,)
         First byte and line of the next row, whether there was text beyond ASCII, whether the
-        block ends inside a quotation, hashes written to ``prints``.
+        block ends inside a quotation, hashes written to ``prints``, rows of commas only.
     ends : int64 (columns + 1,)
         Scratch: where the fields of a row end.
     roles : int64 (7,)
@@ -125,7 +126,7 @@ class Place(NamedTuple):
 
 
 _WORDS, _CELLS, _DELIVERIES = range(3)
-AT, LINE, BEYOND_ASCII, OPEN, PRINTS = range(5)
+AT, LINE, BEYOND_ASCII, OPEN, PRINTS, BLANK = range(6)
 
 
 def _compiled(function: F) -> F:
@@ -629,9 +630,12 @@ def count_block(
                     if not _has_room(tables, place, at - row):
                         verdict = ROOM
                         break
-                    ends[columns] = stop
-                    _find_fields(text, ends, place.roles, quoted, place.left, place.right)
-                    _count_row(tables, text, place, by_point)
+                    if stop - row == columns - 1:
+                        numbers[BLANK] += 1
+                    else:
+                        ends[columns] = stop
+                        _find_fields(text, ends, place.roles, quoted, place.left, place.right)
+                        _count_row(tables, text, place, by_point)
                 row = at + 1
                 line += feeds + 1
                 field, column, feeds, quoted = row, 0, 0, False

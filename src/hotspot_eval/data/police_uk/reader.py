@@ -104,7 +104,9 @@ def read_police_uk(
         end=end,
         partial_below=partial_below,
     )
-    ledger = ledger_of_reading(cells, found, sources, others=others, unfinished=counted.unfinished)
+    ledger = ledger_of_reading(
+        cells, found, sources, others=others, unfinished=counted.unfinished, blank=counted.blank
+    )
     return Incidents(
         cells=cells,
         resolution="month",

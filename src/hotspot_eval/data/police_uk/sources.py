@@ -16,7 +16,7 @@ from hotspot_eval.data.engine import Limits
 from hotspot_eval.data.paths import PathLike, local_file
 from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["Source", "find_sources"]
+__all__ = ["Source", "find_sources", "is_system_file"]
 
 _PLAIN = (".csv", ".csv.gz")
 _READ = (*_PLAIN, ".zip")
@@ -68,7 +68,8 @@ def find_sources(
     sources : list of Source
         Sorted, each once.
     others : list of str
-        Other tables of the same download (outcomes, stop and search), which are left alone.
+        Other tables of the same download (outcomes, stop and search) and files that an operating
+        system left beside its own, which are left alone.
 
     Raises
     ------
@@ -125,7 +126,13 @@ def _expand(path: PathLike) -> Iterator[Path]:
 
 
 def _is_other_table(name: str) -> bool:
-    return name.lower().removesuffix(".gz").endswith(_OTHER_TABLES)
+    return name.lower().removesuffix(".gz").endswith(_OTHER_TABLES) or is_system_file(name)
+
+
+def is_system_file(name: str) -> bool:
+    """Whether an operating system or a program left it: ``__MACOSX``, ``._x.csv``, ``~$x.csv``."""
+    parts = PurePosixPath(name.replace("\\", "/").rsplit(":", 1)[-1]).parts
+    return "__MACOSX" in parts or (bool(parts) and parts[-1].startswith(("._", "~$", ".~")))
 
 
 def _is_zip(file: Path) -> bool:

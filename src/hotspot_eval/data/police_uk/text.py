@@ -158,12 +158,14 @@ def header_of(first: bytes, name: str) -> tuple[str, ...]:
             raise InputError(
                 Problem(where=name, what=f"is {kind}, not plain UTF-8 text under the name .csv")
             )
+    if not first.strip():
+        raise InputError(Problem(where=name, what="is empty", advice="Download it again."))
     try:
         text = first.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InputError(not_utf8(name, 1)) from error
     try:
-        header = tuple(cell.strip() for cell in next(csv.reader([text], strict=True), []))
+        cells = [cell.strip() for cell in next(csv.reader([text], strict=True), [])]
     except csv.Error as error:
         raise InputError(
             Problem(
@@ -172,6 +174,8 @@ def header_of(first: bytes, name: str) -> tuple[str, ...]:
                 advice="Save it as CSV with line breaks of Windows or Linux.",
             )
         ) from error
+    # A spreadsheet may add columns without a name.
+    header = tuple(cell or f"(column {place})" for place, cell in enumerate(cells, start=1))
     absent = [column for column in REQUIRED if column not in header]
     twice = sorted({cell for cell in header if header.count(cell) > 1})
     if absent:
@@ -180,7 +184,8 @@ def header_of(first: bytes, name: str) -> tuple[str, ...]:
                 where=name,
                 what="is not a data.police.uk street file: columns are missing",
                 examples=absent,
-                advice=f"Its first line reads: {text[:80]}",
+                advice="If it is another table, move it elsewhere. Its first line reads: "
+                f"{text[:80]}",
             )
         )
     if twice:
