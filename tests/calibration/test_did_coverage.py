@@ -35,6 +35,24 @@ def test_a_draw_is_the_same_in_every_split():
     pd.testing.assert_frame_equal(whole[2:].reset_index(drop=True), part)
 
 
+def test_summary_counts_draws_without_an_interval_apart():
+    rows = pd.DataFrame(
+        {
+            "world": "w",
+            "column": "c",
+            "method": "m",
+            "inside": [True, False, False],
+            "error": [0.1, -0.3, 5.0],
+            "std_error": [1.0, 2.0, float("nan")],
+            "width": [4.0, 8.0, float("nan")],
+        }
+    )
+    told = summary(rows).iloc[0]
+    assert (told["draws"], told["with_interval"]) == (3, 2)
+    assert (told["coverage"], told["mean_se"], told["width"]) == (0.5, 1.5, 6.0)
+    assert told["bias"] == pytest.approx(-0.1)
+
+
 @pytest.mark.parametrize("world", [ISSUE, RARE], ids=lambda world: world.name)
 def test_worlds_have_the_correlation_they_claim(world: World):
     """Areas of one borough move together by 1 − near + near·exp(−d/reach), others by the latter."""
