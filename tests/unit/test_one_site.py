@@ -100,6 +100,18 @@ def test_rmspe_ranks_ratios_of_errors():
     assert "1/12" in effect.notes[-1]
 
 
+def test_of_many_controls_some_are_drawn():
+    panel, design = panel_of(world(5, effect=-0.6)), staggered({0: 24})
+    drawn = rmspe_test(panel, design, draws=5, rng=np.random.default_rng(0))
+    assert "1/6" in drawn.notes[-1]
+    assert drawn.estimate == rmspe_test(panel, design).estimate
+    assert drawn.p_value in {k / 6 for k in range(1, 7)}
+    with pytest.raises(InputError, match="5 of 11 controls are drawn"):
+        rmspe_test(panel, design, draws=5)
+    with pytest.raises(InputError, match="1 or more"):
+        rmspe_test(panel, design, draws=0)
+
+
 def test_proposition_99(shared_data):
     """California: the estimate of synthetic control; third of 39 by ratio, without covariates."""
     frame = pd.read_csv(shared_data / "reference" / "california_prop99.csv", sep=";")

@@ -13,7 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.did.synthetic import match, unsuited
-from hotspot_eval.errors import check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, TreatedCells
 from hotspot_eval.significance import p_value_from_all
@@ -111,7 +111,14 @@ def conformal_test(
     )
 
 
-def rmspe_test(panel: Panel, design: Design, *, ci_level: float = 0.95) -> Effect:
+def rmspe_test(
+    panel: Panel,
+    design: Design,
+    *,
+    rng: np.random.Generator | None = None,
+    draws: int = 99,
+    ci_level: float = 0.95,
+) -> Effect:
     """Synthetic control of one site, ranked among the controls taken in its place.
 
     Parameters
@@ -120,6 +127,9 @@ def rmspe_test(panel: Panel, design: Design, *, ci_level: float = 0.95) -> Effec
         One outcome, every area observed in every period of the windows.
     design : Design
         One treated area, treatment that stays on.
+    rng : Generator, optional
+        Needed with more than ``draws`` controls, of which that many are drawn.
+    draws : int
     ci_level : float
         Kept with the effect; this test gives no interval.
 
@@ -128,13 +138,18 @@ def rmspe_test(panel: Panel, design: Design, *, ci_level: float = 0.95) -> Effec
     Effect
         The estimate of :func:`~hotspot_eval.did.synthetic_control`, with the p-value of its rank.
 
+    Raises
+    ------
+    InputError
+        If controls must be drawn and there is no ``rng``.
+
     Notes
     -----
     For the site and, in turn, for each control (with the other controls as its donors): root mean
     square gap to its synthetic control after the start over that before. p is the share of all
     J + 1 areas with a ratio as large, so a control that could not be matched before weighs little.
-    The smallest possible p is 1/(J + 1). Assumes that the site could have been any of the areas;
-    one that was chosen for its crime could not: see replay.
+    The smallest possible p is 1/(J + 1), J the controls that took their turn. Assumes that the site
+    could have been any of the areas; one that was chosen for its crime could not: see replay.
 
     References
     ----------
@@ -150,7 +165,8 @@ def rmspe_test(panel: Panel, design: Design, *, ci_level: float = 0.95) -> Effec
     site, control, onset = _site(sample)
     own, estimate = _ratio(site, control, onset)
     others = [
-        _ratio(control[j], np.delete(control, j, axis=0), onset)[0] for j in range(len(control))
+        _ratio(control[j], np.delete(control, j, axis=0), onset)[0]
+        for j in _turns(len(control), draws, rng)
     ]
     known = np.array([ratio for ratio in (own, *others) if not math.isnan(ratio)])
     counts = sample_counts(sample, None)
@@ -177,6 +193,23 @@ def rmspe_test(panel: Panel, design: Design, *, ci_level: float = 0.95) -> Effec
         notes=notes,
         **counts,
     )
+
+
+def _turns(count: int, draws: int, rng: np.random.Generator | None) -> NDArray[np.intp]:
+    """Controls that take the site's place: all, or as many as are drawn."""
+    if draws < 1:
+        raise InputError(Problem(where="argument 'draws'", what="must be 1 or more"))
+    if count <= draws:
+        return np.arange(count)
+    if rng is None:
+        raise InputError(
+            Problem(
+                where="argument 'rng'",
+                what=f"is missing: {draws} of {count} controls are drawn",
+                advice="Pass rng=, or raise draws.",
+            )
+        )
+    return np.sort(rng.choice(count, draws, replace=False))
 
 
 def _told(method: str, inference: str, ci_level: float) -> Told:
