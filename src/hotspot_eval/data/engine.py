@@ -27,11 +27,13 @@ class Limits:
     Parameters
     ----------
     memory_mb : int
-        What DuckDB may hold before it spills to its scratch folder.
+        What DuckDB may hold where rows are needed (``.frame``, ``diff_vintages``, dated records),
+        before it spills to its scratch folder. Counting street files holds a few megabytes a
+        thread and eight bytes a cell.
     threads : int
         Worker threads, by default one a core and at most eight; results do not depend on it.
     batch_mb : int
-        CSV text scanned, and at most unpacked, at a time.
+        CSV text at most unpacked at a time where rows are needed.
     max_ratio : float
         An archive that unpacks to more than this many times its size is refused.
     max_unpacked_gb : float
@@ -66,13 +68,12 @@ class Engine:
         False keeps every row in memory and never spills: for record-level data.
     """
 
-    __slots__ = ("__weakref__", "_finalizer", "_gathered", "_relieved", "connection", "scratch")
+    __slots__ = ("__weakref__", "_finalizer", "_relieved", "connection", "scratch")
 
     def __init__(self, files: Sequence[Path], *, limits: Limits, on_disk: bool = True) -> None:
         folder = tempfile.TemporaryDirectory(prefix="hotspot-eval-")
         self.scratch = Path(folder.name).resolve()
         self.connection = duckdb.connect(":memory:")
-        self._gathered: set[str] = set()
         self._relieved: set[str] = set()
         allowed = ", ".join(literal(str(path)) for path in files)
         for setting in (
@@ -123,26 +124,6 @@ class Engine:
         if table in self._relieved:
             parts.append(f"FROM disk.{table}")
         self.run(f"CREATE OR REPLACE VIEW all_{table} AS {' UNION ALL '.join(parts)}")
-        self._gathered.add(table)
-
-    def delete(self, table: str, condition: str) -> None:
-        """Delete rows of a table, wherever they are."""
-        self.run(f"DELETE FROM {table} WHERE {condition}")
-        if table in self._relieved:
-            self.run(f"DELETE FROM disk.{table} WHERE {condition}")
-
-    def has(self, table: str) -> bool:
-        """Whether the table has been gathered."""
-        return table in self._gathered
-
-    def drop(self, table: str) -> None:
-        """Forget a table, wherever its rows are."""
-        self.run(f"DROP VIEW IF EXISTS all_{table}")
-        self.run(f"DROP TABLE IF EXISTS {table}")
-        if table in self._relieved:
-            self.run(f"DROP TABLE disk.{table}")
-        self._gathered.discard(table)
-        self._relieved.discard(table)
 
     @contextmanager
     def _naming(self, tables: dict[str, pd.DataFrame]) -> Iterator[None]:
