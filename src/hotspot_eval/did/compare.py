@@ -25,6 +25,19 @@ from hotspot_eval.results import Effect
 __all__ = ["COLUMNS", "Recommendation", "compare", "effect_row", "recommend"]
 
 _FEW = 5
+Maker = tuple[Callable[[], Effect], str]
+ORDER = (
+    "poisson_did",
+    "imputation",
+    "linear_did",
+    "imputation, linear",
+    "etwfe",
+    "group_time",
+    "switchers",
+    "synthetic_did",
+    "rirr",
+    "wdd",
+)
 COLUMNS = [
     "estimator",
     "lead",
@@ -187,8 +200,15 @@ def compare(
     ['poisson_did', 'imputation', 'linear_did']
     """
     lead = recommend(panel, design).estimator
+    makers = {**_ratio_makers(panel, design), **_number_makers(panel, design, rng)}
+    rows = [effect_row(name, makers[name][0](), makers[name][1], name == lead) for name in ORDER]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _ratio_makers(panel: Panel, design: Design) -> dict[str, Maker]:
+    """Estimators of a ratio, and why each may differ."""
     sample = lay(panel, design, counts=False)
-    makers: dict[str, tuple[Callable[[], Effect], str]] = {
+    return {
         "poisson_did": (
             lambda: poisson_did(panel, design).effect,
             "parallel trends in ratio; starts that differ are weighed by precision"
@@ -199,15 +219,6 @@ def compare(
             "parallel trends in ratio; treated areas never serve as controls; treated cells weigh "
             "by their expected events",
         ),
-        "linear_did": (
-            lambda: linear_did(panel, design).effect,
-            "parallel trends in number: differs from the ratio models when treated and control "
-            "areas differ in level" + _level(sample),
-        ),
-        "imputation, linear": (
-            lambda: imputation(panel, design, model="linear").effect,
-            "parallel trends in number; treated areas never serve as controls",
-        ),
         "etwfe": (
             lambda: (
                 etwfe(panel, design, scale="link", effects="area", errors="learnt")
@@ -216,6 +227,29 @@ def compare(
             ),
             "parallel trends in ratio; the mean of the log ratios of cohorts and periods, which "
             "weigh by their areas and not by their events",
+        ),
+        "rirr": (
+            lambda: _totals(sample, "rirr"),
+            "totals before and after, treated against control; Poisson error, which is too small "
+            "for overdispersed counts",
+        ),
+    }
+
+
+def _number_makers(
+    panel: Panel, design: Design, rng: np.random.Generator | None
+) -> dict[str, Maker]:
+    """Estimators of a difference in numbers, and why each may differ."""
+    sample = lay(panel, design, counts=False)
+    return {
+        "linear_did": (
+            lambda: linear_did(panel, design).effect,
+            "parallel trends in number: differs from the ratio models when treated and control "
+            "areas differ in level" + _level(sample),
+        ),
+        "imputation, linear": (
+            lambda: imputation(panel, design, model="linear").effect,
+            "parallel trends in number; treated areas never serve as controls",
         ),
         "group_time": (
             lambda: group_time(panel, design).aggregate("simple").effect,
@@ -231,19 +265,12 @@ def compare(
             lambda: synthetic_did(panel, design, rng=rng).effect,
             "weights controls and periods so that trends before the start are parallel in number",
         ),
-        "rirr": (
-            lambda: _totals(sample, "rirr"),
-            "totals before and after, treated against control; Poisson error, which is too small "
-            "for overdispersed counts",
-        ),
         "wdd": (
             lambda: _totals(sample, "wdd"),
             "the same totals as a difference in numbers, scaled to the treated areas; Poisson "
             "error, which is too small for overdispersed counts",
         ),
     }
-    rows = [effect_row(name, make(), why, name == lead) for name, (make, why) in makers.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def effect_row(name: str, effect: Effect, why: str, lead: bool) -> list[object]:

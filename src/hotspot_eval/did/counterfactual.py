@@ -82,9 +82,7 @@ def impute(
     """
     on = sample.used & (sample.treatment > 0)
     table, x = collapsed(sample, sample.treatment[None], model, strata, covariates)
-    loadings = None
-    if strata is not None or x is not None:
-        loadings = loadings_of(table.strata, np.zeros((len(table.size), 0)) if x is None else x)
+    loadings = _loadings(table, x, plain=strata is None)
     untreated = table.used & (table.columns[0] == 0)
     fitted = _fit(sample, table, untreated, loadings, model)
     imputable = fitted.usable & table.used & ~untreated
@@ -113,10 +111,10 @@ def impute(
         scale,
         loadings,
     )
+    poisson = model == "poisson"
     effect = np.nan_to_num(estimate[0]) * sample.treatment
     lead = np.unique(rows, return_index=True)[1]
     known = fitted.usable[rows] & sample.used
-    poisson = model == "poisson"
     shown = np.where(known, expected * np.exp(effect) if poisson else expected + effect, np.nan)
     return Counterfactual(
         labels=tuple("treatment" if e is None else str(int(e)) for e in times),
@@ -134,6 +132,12 @@ def impute(
         level=expected if poisson else None,
         ledger=_ledger(sample, on, imputed),
     )
+
+
+def _loadings(table: Collapsed, x: Float | None, *, plain: bool) -> Float | None:
+    if x is None:
+        return None if plain else loadings_of(table.strata, np.zeros((len(table.size), 0)))
+    return loadings_of(table.strata, x)
 
 
 def _expect(

@@ -114,61 +114,15 @@ def regress(
     beta[kept] = solved.beta
     if not inference or np.isnan(solved.beta).any():
         return _bare(sample, beta, kept, separated)
-    scale = None
-    if model == "poisson":
-        plain = bool(used.all())
-        scale = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
-    by_controls = (
-        correction == "learnt" and cluster is None and enough_controls(sample, strata, covariates)
+    at = _At(table=table, used=used, kept=kept, solved=solved)
+    robust, fitted, learnt = _inference(
+        sample, at, model, cluster, correction, strata=strata, covariates=covariates
     )
-    spread = spread_rows(
-        sample.y,
-        group=table.group,
-        used=used,
-        tilde=solved.tilde,
-        common=solved.common,
-        shape=solved.shape,
-        amount=scale,
-    )
-    scale = np.ones(len(sample.y)) if scale is None else scale
-    robust = sandwich(
-        spread.scores,
-        solved.blocks,
-        group=table.group,
-        scale=scale,
-        cluster=cluster,
-        correction=correction,
-        n_cells=int(used.sum(axis=1) @ table.size),
-        n_parameters=len(kept) + solved.n_effects,
-    )
-    learnt = None
-    if by_controls:
-        learnt = learn(
-            sample,
-            group=table.group,
-            tilde=solved.tilde,
-            shape=solved.shape,
-            bread=robust.bread,
-            scores=spread.scores,
-            residual=Residuals(
-                y=sample.y,
-                rows=np.flatnonzero(~sample.treated),
-                group=table.group[~sample.treated],
-                common=solved.common,
-                shape=solved.shape,
-                used=used,
-                amount=spread.amount[~sample.treated],
-            ),
-            level=spread.fitted if model == "poisson" else None,
-            scale=scale,
-            strata=strata,
-            covariates=covariates,
-        )
     return Regression(
         beta=beta,
         kept=kept,
         sandwich=robust,
-        fitted=spread.fitted,
+        fitted=fitted,
         separated=separated,
         learnt=learnt,
     )
@@ -220,6 +174,85 @@ class _Solved:
     n_effects: int
     common: Float
     shape: Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _At:
+    """A solution on the groups it was found on."""
+
+    table: Collapsed
+    used: Bool
+    kept: NDArray[np.intp]
+    solved: _Solved
+
+
+def _inference(
+    sample: Sample,
+    at: _At,
+    model: Model,
+    cluster: NDArray[np.intp] | None,
+    correction: Correction,
+    *,
+    strata: NDArray[np.intp] | None,
+    covariates: Float | None,
+) -> tuple[Sandwich, Float, Learnt | None]:
+    """Cluster-robust covariance, fitted values, and the covariance learnt from controls."""
+    table, used, solved = at.table, at.used, at.solved
+    amount = None
+    if model == "poisson":
+        plain = bool(used.all())
+        amount = sample.y.sum(axis=1) if plain else sample.y.sum(axis=1, where=used[table.group])
+    spread = spread_rows(
+        sample.y,
+        group=table.group,
+        used=used,
+        tilde=solved.tilde,
+        common=solved.common,
+        shape=solved.shape,
+        amount=amount,
+    )
+    scale = np.ones(len(sample.y)) if amount is None else amount
+    robust = sandwich(
+        spread.scores,
+        solved.blocks,
+        group=table.group,
+        scale=scale,
+        cluster=cluster,
+        correction=correction,
+        n_cells=int(used.sum(axis=1) @ table.size),
+        n_parameters=len(at.kept) + solved.n_effects,
+    )
+    if correction != "learnt" or cluster is not None:
+        return robust, spread.fitted, None
+    if not enough_controls(sample, strata, covariates):
+        return robust, spread.fitted, None
+    learnt = learn(
+        sample,
+        group=table.group,
+        tilde=solved.tilde,
+        shape=solved.shape,
+        bread=robust.bread,
+        scores=spread.scores,
+        residual=_of_controls(sample, at, spread.amount),
+        level=spread.fitted if model == "poisson" else None,
+        scale=scale,
+        strata=strata,
+        covariates=covariates,
+    )
+    return robust, spread.fitted, learnt
+
+
+def _of_controls(sample: Sample, at: _At, amount: Float) -> Residuals:
+    calm = ~sample.treated
+    return Residuals(
+        y=sample.y,
+        rows=np.flatnonzero(calm),
+        group=at.table.group[calm],
+        common=at.solved.common,
+        shape=at.solved.shape,
+        used=at.used,
+        amount=amount[calm],
+    )
 
 
 def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp], x: Float | None) -> _Solved:
