@@ -238,13 +238,14 @@ class Design:
                 dose[rows[places]] = doses
             if not shares.any():
                 outside += places
-        order = np.argsort(rows, kind="stable")
-        for of_one in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
-            if len(of_one) > 1:
-                row, several = rows[of_one[0]], [self.spells[place] for place in of_one]
-                treatment[row], doses = lay_spells(panel.periods, several)
-                if dose is not None:
-                    dose[row] = doses
+        repeated = np.flatnonzero(np.bincount(rows, minlength=n)[rows] > 1)
+        of_row: dict[int, list[Spell]] = {}
+        for again in repeated:
+            of_row.setdefault(int(rows[again]), []).append(self.spells[again])
+        for twice, several in of_row.items():
+            treatment[twice], doses = lay_spells(panel.periods, several)
+            if dose is not None:
+                dose[twice] = doses
         names = [f"{self.spells[p].area} from {self.spells[p].start}" for p in sorted(outside)]
         return treatment, dose, names
 

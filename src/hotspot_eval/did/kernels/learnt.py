@@ -112,14 +112,14 @@ def learnt_noise(
         held, moments, placebo, rank = _loaded(placebo, level, powers, stratum, covariates)
     free = (held < _ALL_OF_IT) & (level > 0)
     moments[~free] = 0.0
-    seen = placebo[:, free]
+    seen = placebo if free.all() else placebo[:, free]
     sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
     alike = bool(np.ptp(level) <= 1e-12 * level.max())
     curve = _curve(sizes, moments[free], alike)
     expected = moments[free] @ curve
     return Noise(
         placebo=placebo,
-        blocks=np.einsum("gmp,gmq,m->gpq", seen, seen, 1.0 / expected) / len(sizes),
+        blocks=(seen / expected[:, None]).transpose(0, 2, 1) @ seen / len(sizes),
         curve=curve,
         moments=moments,
         rank=float(len(level) - rank),
@@ -135,12 +135,14 @@ def _strata(placebo: Float, level: Float, powers: Float, stratum: NDArray[np.int
     count = int(codes.max()) + 1
     share = level / np.bincount(codes, level, count)[codes]
     whole = np.column_stack([np.bincount(codes, column, count) for column in powers.T])
-    turned = placebo.transpose(1, 0, 2)
-    total = np.zeros((count, *turned.shape[1:]))
-    np.add.at(total, codes, turned)
     moments = powers * (1.0 - 2.0 * share)[:, None] + whole[codes] * share[:, None] ** 2
-    centred = turned - share[:, None, None] * total[codes]
-    return share, moments, centred.transpose(1, 0, 2), count
+    if count == 1:
+        total = placebo.sum(axis=1, keepdims=True)
+    else:
+        each = np.zeros((count, len(placebo), placebo.shape[2]))
+        np.add.at(each, codes, placebo.transpose(1, 0, 2))
+        total = each.transpose(1, 0, 2)[:, codes]
+    return share, moments, placebo - share[:, None] * total, count
 
 
 def _loaded(
@@ -165,11 +167,11 @@ def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
     curve = np.array([1.0, 0.0])
     if not sizes.any():
         return curve
+    if alike:
+        return np.array([float((sizes / moments[:, 0]).mean()), 0.0])
     for _ in range(_ROUNDS):
         scale = 1.0 / (moments @ curve)
         relative, target = moments * scale[:, None], sizes * scale
-        if alike:
-            relative = relative * np.array([1.0, 0.0])
         unit = relative.max(axis=0)
         unit[unit == 0.0] = 1.0
         curve = nnls(relative / unit, target)[0] / unit
