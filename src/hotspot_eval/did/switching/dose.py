@@ -337,6 +337,7 @@ def _both(meant: Fit, dose: Fit) -> Effects:
         ci_level=dose.effect.ci_level,
         parts=parts,
         total=DOSE,
+        notes=("the two are correlated as their influence values by area, whatever their errors",),
     )
 
 
