@@ -119,8 +119,16 @@ def test_refusals(world, design):
         matched_sets(world, design, estimator=PoissonDid(), rng=rng, sets=0)
     with pytest.raises(InputError, match="'nearest': must be at least per_treated"):
         matched_sets(world, design, estimator=PoissonDid(), rng=rng, nearest=1)
-    with pytest.raises(InputError, match="are too few to match"):
-        matched_sets(world, design, estimator=PoissonDid(), rng=rng, nearest=9, per_treated=9)
+
+
+def test_too_few_candidates_are_said(world, design):
+    rng = np.random.default_rng(0)
+    none = matched_sets(world, design, estimator=PoissonDid(), rng=rng, nearest=9, per_treated=9)
+    assert none.check.status == "not assessed" and none.table.empty
+    assert "too few to match" in none.check.sentence
+    assert none.estimate == pytest.approx(PoissonDid()(world, design).effect.estimate)
     few = replace(design, treated=(), controls=design.controls[:3])
-    with pytest.raises(InputError, match="leaves one set only"):
-        matched_sets(world, few, estimator=PoissonDid(), rng=rng, sets=20, nearest=1, per_treated=1)
+    one = matched_sets(
+        world, few, estimator=PoissonDid(), rng=rng, sets=20, nearest=1, per_treated=1
+    )
+    assert "one set only" in one.check.sentence

@@ -56,7 +56,7 @@ def test_open_windows_are_called_all(table):
 
 
 def said(figure) -> str:
-    return figure.axes[0].texts[0].get_text()
+    return figure.texts[0].get_text()
 
 
 def test_what_cannot_be_drawn_says_so(table, balances):
@@ -66,6 +66,7 @@ def test_what_cannot_be_drawn_says_so(table, balances):
     assert "no set of controls" in said(figures.love_plot(none))
     empty = pd.DataFrame({"percent": [], "power": []})
     assert "no reference distribution" in said(figures.power_curve(empty, power=0.8))
+    assert "fewer than two placebo estimates" in said(figures.placebo([1.0], estimate=0.0))
 
 
 def test_an_interval_that_is_cut_off_is_marked(table):

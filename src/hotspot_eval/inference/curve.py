@@ -282,10 +282,15 @@ def _percent(effect: Effect) -> tuple[float, float, float]:
     prevented = effect.crimes_prevented()
     seen = sum(group.events for group in effect.treated_cells)
 
-    def share(value: float) -> float:
-        return -100.0 * value / (seen + value) if seen + value > 0 else NAN
+    def share(value: float, *, otherwise: float) -> float:
+        return -100.0 * value / (seen + value) if seen + value > 0 else otherwise
 
-    return share(prevented.value), share(prevented.high), share(prevented.low)
+    # A low end of prevented events that leaves nothing expected is an increase without bound.
+    return (
+        share(prevented.value, otherwise=NAN),
+        share(prevented.high, otherwise=NAN),
+        share(prevented.low, otherwise=NAN if np.isnan(prevented.low) else np.inf),
+    )
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:

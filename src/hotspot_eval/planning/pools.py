@@ -25,8 +25,13 @@ from hotspot_eval.planning.matching import (
     matched_controls,
     same_rule_controls,
 )
+from hotspot_eval.results import Check
 
 __all__ = ["MatchedSets", "balances", "control_pools", "matched_sets"]
+
+_NAME = "matched controls"
+_THREAT = "The result may hang on which of many like controls was taken."
+_AGREE = 0.9
 
 
 def control_pools(
@@ -139,22 +144,22 @@ class MatchedSets:
     summary : DataFrame
         One row: sets, distinct, median, low and high (middle 95 %), same_sign (share with the sign
         of the declared estimate), well_balanced (share whose worst difference is at most .25).
+    check : Check
+        Failed where fewer than nine tenths of the sets have the declared sign; not assessed, with
+        the reason, where there are too few candidates.
     """
 
     estimate: float
     table: pd.DataFrame
     summary: pd.DataFrame
+    check: Check
 
     def to_frame(self) -> pd.DataFrame:
         """One row a set."""
         return self.table.copy()
 
     def __repr__(self) -> str:
-        row = self.summary.iloc[0]
-        return (
-            f"MatchedSets({int(row['sets'])} sets: {row['median']:.3f}, middle 95 % "
-            f"{row['low']:.3f} to {row['high']:.3f}; {self.estimate:.3f} as declared)"
-        )
+        return f"MatchedSets({self.check.sentence})"
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>"
@@ -195,8 +200,7 @@ def matched_sets(
     Raises
     ------
     InputError
-        If candidates are too few, ``sets`` is below 1, ``nearest`` below ``per_treated``, or every
-        set is the same.
+        If ``sets`` is below 1 or ``nearest`` below ``per_treated``.
 
     Notes
     -----
@@ -226,17 +230,14 @@ def matched_sets(
         )
     if problems:
         raise InputError(*problems)
-    found = candidates_of(panel, design, per_treated=per_treated, within_cluster=within_cluster)
+    try:
+        found = candidates_of(panel, design, per_treated=per_treated, within_cluster=within_cluster)
+    except InputError as error:
+        return _no_sets(panel, design, estimator, str(error))
     drawn = [_draw(found, nearest, per_treated, rng) for _ in range(sets)]
     distinct = len({rows.tobytes() for rows in drawn})
     if sets > 1 and distinct == 1:
-        raise InputError(
-            Problem(
-                where="argument 'nearest'",
-                what="leaves one set only: there is nothing to draw from",
-                advice="Raise nearest, lower per_treated, or match across clusters.",
-            )
-        )
+        return _no_sets(panel, design, estimator, "There is one set only to draw.")
     designs = [_against(design, [panel.areas[row] for row in rows]) for rows in drawn]
     values = estimator.many(panel, [design, *designs])
     worst = [balance_of(found.profiles, found.treated, rows).worst for rows in drawn]
@@ -247,10 +248,38 @@ def matched_sets(
             "worst_difference": worst,
         }
     )
+    estimate = float(values[0])
+    summary = _summary(table, estimate, distinct)
     return MatchedSets(
-        estimate=float(values[0]),
-        table=table,
-        summary=_summary(table, float(values[0]), distinct),
+        estimate=estimate, table=table, summary=summary, check=_check(summary, estimate)
+    )
+
+
+def _no_sets(panel: Panel, design: Design, estimator: Estimator, why: str) -> MatchedSets:
+    check = Check(name=_NAME, threat=_THREAT, status="not assessed", sentence=why)
+    return MatchedSets(
+        estimate=float(estimator.many(panel, [design])[0]),
+        table=pd.DataFrame(columns=["estimate", "controls", "worst_difference"]),
+        summary=pd.DataFrame(
+            columns=[
+                "sets", "distinct", "median", "low", "high", "same_sign", "well_balanced",
+            ]
+        ),
+        check=check,
+    )  # fmt: skip
+
+
+def _check(summary: pd.DataFrame, estimate: float) -> Check:
+    row = summary.iloc[0]
+    return Check(
+        name=_NAME,
+        threat=_THREAT,
+        status="passed" if row["same_sign"] >= _AGREE else "failed",
+        sentence=f"Against {int(row['distinct'])} matched sets of controls the estimate has its "
+        f"median at {row['median']:.3f} and its middle 95 % from {row['low']:.3f} to "
+        f"{row['high']:.3f} ({estimate:.3f} as declared); {row['same_sign']:.0%} have its sign, "
+        f"{row['well_balanced']:.0%} of the sets are well balanced.",
+        evidence=summary,
     )
 
 

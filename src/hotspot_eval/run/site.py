@@ -20,13 +20,22 @@ from hotspot_eval.data import (
 )
 from hotspot_eval.data.register import Placement
 from hotspot_eval.design import Design, Estimator
-from hotspot_eval.did import LinearDid, PoissonDid
+from hotspot_eval.did import Imputation, LinearDid, PoissonDid
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.inference import Mimic, ReplayResult, Rule, Threshold, TopK, replay
+from hotspot_eval.inference import (
+    Mimic,
+    ReplayResult,
+    Rule,
+    SpecificationCurve,
+    Threshold,
+    TopK,
+    replay,
+    specification_curve,
+)
 from hotspot_eval.inference.multiplicity import holm
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, load_panel, save_panel
-from hotspot_eval.planning import DetectableEffect, minimum_detectable_effect
+from hotspot_eval.planning import DetectableEffect, control_pools, minimum_detectable_effect
 from hotspot_eval.report import Part
 from hotspot_eval.results import Check, Effect
 from hotspot_eval.run.inputs import Inputs
@@ -252,6 +261,38 @@ class Site:
             self.design(),
             rule=self.rule(),
             rng=self.rng("minimum detectable effect"),
+            breaks=self.breaks(),
+        )
+
+    def specification_curve(self) -> SpecificationCurve:
+        """Every other way of asking, against the declared one and against replays of the choice.
+
+        Estimators with the declared one first, other control pools, half and double the baseline,
+        a gap of a quarter of a year, single outbreaks capped.
+        """
+        told, window = self.params.estimation, self.params.window
+        estimators: dict[str, Estimator] = {
+            "Poisson": PoissonDid(cluster=told.cluster),
+            "imputation": Imputation(cluster=told.cluster),
+            "linear": LinearDid(cluster=told.cluster),
+        }
+        if told.estimator == "linear":
+            estimators = {"linear": estimators.pop("linear"), **estimators}
+        quarter = {"week": 13, "four_week": 3, "month": 3}.get(window.frequency, 3)
+        pre = window.pre_periods
+        rule = self.rule()
+        ranks = rule if isinstance(rule, TopK) and rule.by != "random" else None
+        return specification_curve(
+            self.panel(self.primary),
+            self.design(),
+            estimators=estimators,
+            controls=control_pools(rule=ranks),
+            pre_periods=[] if pre is None else [max(1, pre // 2), 2 * pre],
+            gaps=[quarter],
+            transformations=["counts", "capped"],
+            rule=rule,
+            rng=self.rng("specification curve"),
+            draws=99,
             breaks=self.breaks(),
         )
 

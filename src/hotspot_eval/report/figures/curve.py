@@ -110,13 +110,14 @@ def _estimates(axes: Axes, frame: pd.DataFrame, label: str) -> None:
         linewidth=wide, zorder=2, label="Interval of the estimator itself",
     )  # fmt: skip
     size = max(2.5, min(6.0, 340 / len(frame)))
+    edge = 0.02 * (limits[1] - limits[0])
     for beyond, end, marker in (
-        (low < limits[0], limits[0], "v"),
-        (high > limits[1], limits[1], "^"),
+        (low < limits[0], limits[0] + edge, "v"),
+        (high > limits[1], limits[1] - edge, "^"),
     ):
         axes.plot(
             place[beyond], np.full(int(beyond.sum()), end), linestyle="", marker=marker,
-            markersize=6, color=COLOURS["soft"], clip_on=False, zorder=3,
+            markersize=min(size + 1.0, 6.0), color=COLOURS["soft"], zorder=3,
         )  # fmt: skip
     for inside, face, text in (
         (apart, COLOURS["ink"], "Interval leaves out no change"),
@@ -144,10 +145,15 @@ def _limits(
     low: np.ndarray[tuple[int], np.dtype[np.float64]],
     high: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> tuple[float, float]:
-    """All estimates and nine tenths of the interval ends: one wide interval hides no other."""
-    bottom = min(points.min(), float(np.nanquantile(low, 0.05)), 0.0)
-    top = max(points.max(), float(np.nanquantile(high, 0.95)), 0.0)
-    room = 0.05 * ((top - bottom) or 1.0)
+    """All estimates, and intervals of usual width: a few wide ones hide no other."""
+    below, above = points - low, high - points
+    reach = [2.0 * float(np.median(w[np.isfinite(w)])) if np.isfinite(w).any() else 0.0
+             for w in (below, above)]  # fmt: skip
+    ends = np.concatenate([low, high])
+    ends = ends[np.isfinite(ends)]
+    bottom = min(max(points.min() - reach[0], ends.min(initial=points.min())), points.min(), 0.0)
+    top = max(min(points.max() + reach[1], ends.max(initial=points.max())), points.max(), 0.0)
+    room = 0.06 * ((top - bottom) or 1.0)
     return bottom - room, top + room
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
+from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, nothing, styled, tidy
 
 __all__ = ["placebo"]
 
@@ -25,7 +25,8 @@ def placebo(
     Parameters
     ----------
     draws : array_like, shape (R,)
-        Placebo estimates on the scale that is shown; NaN is refused.
+        Placebo estimates on the scale that is shown; NaN is refused. Fewer than two are no
+        distribution, and the figure says so.
     estimate : float
         The real one, on the same scale.
     label : str
@@ -36,13 +37,13 @@ def placebo(
     Raises
     ------
     InputError
-        If there are fewer than two draws, or some are NaN.
+        If the draws are no vector of finite numbers.
     """
     values = np.asarray(draws, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise InputError(
-            Problem(where="placebo, draws", what="must be a vector of two or more finite numbers")
-        )
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise InputError(Problem(where="placebo, draws", what="must be a vector of finite numbers"))
+    if len(values) < 2:
+        return nothing("there are fewer than two placebo estimates")
     figure, axes = new_figure(4.2)
     axes.hist(
         values, bins=min(40, max(8, int(np.sqrt(len(values)) * 1.5))), color=COLOURS["line"],
