@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -192,11 +193,25 @@ def contest(
     print(f"\n{title}")
     mine = run(own, n, t, cohorts, 3, limit)
     for peer in peers:
-        theirs = run(peer, n, t, cohorts, 2 if n * t < 1_000_000 else 1, limit)
+        again = n * t < 1_000_000 or peer.startswith("pyfixest")
+        theirs = run(peer, n, t, cohorts, 2 if again else 1, limit)
         print(
             f"    {peer} / ours: {theirs['seconds'] / mine['seconds']:.1f}× the time, "
             f"{theirs['mb'] / mine['mb']:.1f}× the memory"
         )
+
+
+def growth(quick: bool, limit: int) -> None:
+    """Seconds as areas, then periods, double: 2× is growth in proportion."""
+    few = 2_000 if quick else 8_000
+    by_areas = [(few, 60), (2 * few, 60), (4 * few, 60)]
+    by_periods = [(few, 60), (few, 120), (few, 240)]
+    for name in ("ours ppml", "ours linear", "ours imputation poisson", "ours group-time 999"):
+        for what, sizes in (("areas", by_areas), ("periods", by_periods)):
+            print(f"\nGrowth with {what}: {name}")
+            seconds = [run(name, n, t, 6, 3, limit)["seconds"] for n, t in sizes]
+            steps = ", ".join(f"{b / a:.1f}×" for a, b in pairwise(seconds))
+            print(f"    as {what} double: {steps}")
 
 
 def main() -> None:
@@ -243,10 +258,7 @@ def main() -> None:
         6,
         limit,
     )
-    print("\nGrowth")
-    for n, t in ((2_000, 60), (4_000, 60), (8_000, 60), (4_000, 120), (4_000, 240)):
-        run("ours ppml", n, t, 6, 3, limit)
-        run("ours imputation poisson", n, t, 6, 3, limit)
+    growth(options.quick, limit)
 
 
 if __name__ == "__main__":

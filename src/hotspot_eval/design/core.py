@@ -240,7 +240,7 @@ class Design:
                 outside += places
         repeated = np.flatnonzero(np.bincount(rows, minlength=n)[rows] > 1)
         of_row: dict[int, list[Spell]] = {}
-        for again in repeated:
+        for again in repeated.tolist():
             of_row.setdefault(int(rows[again]), []).append(self.spells[again])
         for twice, several in of_row.items():
             treatment[twice], doses = lay_spells(panel.periods, several)
