@@ -45,7 +45,10 @@ def test_each_site_rehearses_in_its_own_pool():
     )
     found = rehearse(panel, design, studies=20)
     assert found.summary["site"].tolist() == ["A", "B"]
-    assert found.frame.loc[found.frame["site"] == "A", "period"].max() <= "2022-07"
+    periods = found.frame.loc[found.frame["site"] == "A", "period"]
+    assert periods.min() < "2022-07" and not periods.between("2022-08", "2022-12").any()
+    own = found.frame[(found.frame["site"] == "A") & (found.frame["cluster"] == "A")]
+    assert (own["period"] <= "2022-04").all()
 
 
 def test_without_a_pool_nothing_is_assessed():
