@@ -408,3 +408,20 @@ def test_other_forces_must_count_over_the_same_periods():
     weekly = weeks_of(np.random.default_rng(1), clusters=2, weeks=60)
     with pytest.raises(InputError, match="other_forces', North"):
         play(panel, study(panel), other_forces={"North": weekly})
+
+
+def test_an_outcome_that_moves_with_what_was_looked_at_regresses_too(world):
+    """Robbery that shares its noise with violence falls where violence was picked for a rise."""
+    rng = np.random.default_rng(11)
+    shape = world.counts[:, :, 0].shape
+    shock = np.exp(rng.normal(0, 0.5, shape))
+    names = list(world.areas), list(world.cluster), list(world.periods.labels)
+    violence = panel_of(rng.poisson(8 * shock), *names)
+    robbery = panel_of(rng.poisson(8 * shock), *names)
+    rule = TopK(k=4, by="change")
+    design = study(violence, rule)
+    told = play(robbery, design, rule=TopK(k=4, by="change", on=violence))
+    assert told.regression_to_mean.ci_high < 0
+    assert abs(told.effect.estimate) < 3 * told.effect.std_error
+    same = play(violence, design, rule=TopK(k=4, by="change", on=violence))
+    assert same.effect == play(violence, design, rule=rule).effect

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -181,3 +183,31 @@ def test_mimic_must_be_told_whom_to_imitate(rng):
         Mimic()(boroughs(rng), "2021-01", rng)
     with pytest.raises(InputError, match="start together"):
         Mimic().like(boroughs(rng), Design(treated=["A00", "A01"], start=["2021-01", "2021-02"]))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [TopK(k=4), TopK(k=3, by="change"), Threshold(at_least=30), TopK(k=5, within="panel")],
+)
+def test_a_rule_may_look_at_another_outcome(rng, rule):
+    looked_at, outcome = boroughs(rng), boroughs(rng, mean=0.5)
+    told = replace(rule, on=looked_at)(outcome, "2021-05", rng)
+    assert told == rule(looked_at, "2021-05", rng) != rule(outcome, "2021-05", rng)
+
+
+def test_mimic_may_look_at_another_outcome(rng):
+    looked_at, outcome = boroughs(rng), boroughs(rng, mean=0.5)
+    design = Design(treated=["A03", "A07"], start="2022-05")
+    plain = Mimic().like(looked_at, design)
+    told = Mimic(on=looked_at).like(outcome, design)
+    assert told(outcome, "2021-05", rng) == plain(looked_at, "2021-05", rng)
+    assert told(outcome, "2021-05", rng) != Mimic().like(outcome, design)(outcome, "2021-05", rng)
+
+
+def test_what_a_rule_looks_at_must_be_the_same_areas_and_periods(rng):
+    with pytest.raises(InputError, match=r"argument 'on'.*96 areas and 48 periods.*112 and 48"):
+        TopK(k=2, on=boroughs(rng, areas=12))(boroughs(rng), "2021-05", rng)
+    with pytest.raises(InputError, match="argument 'on'"):
+        Mimic(on=boroughs(rng, months=40)).like(
+            boroughs(rng), Design(treated=["A01"], start="2022-05")
+        )

@@ -52,6 +52,9 @@ class TopK:
         or no look at the counts at all.
     within : {"cluster", "panel"}
         Where the competition takes place.
+    on : Panel, optional
+        What the choice looked at, where that is not the outcome itself: areas picked for violence
+        are replayed as such also when robbery is judged. The same areas and periods.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class TopK:
     lookback: int = 3
     by: By = "count"
     within: Within = "cluster"
+    on: Panel | None = None
 
     def __post_init__(self) -> None:
         check_choice("by", self.by, get_args(By))
@@ -92,6 +96,7 @@ class TopK:
         self, panel: Panel, period: PeriodLike, rng: np.random.Generator
     ) -> tuple[str, ...]:
         """The area ids chosen, in the panel's order."""
+        panel = _looked_at(panel, self.on)
         scores = _scores(panel, panel.periods.position(period), self.by, self.lookback, rng)
         chosen: list[int] = []
         for rows in _arenas(panel, self.within):
@@ -111,6 +116,8 @@ class Threshold:
     lookback : int
         Periods before the start that are read.
     by : {"count", "rate", "change"}
+    on : Panel, optional
+        As in :class:`TopK`.
 
     Examples
     --------
@@ -121,6 +128,7 @@ class Threshold:
     at_least: float
     lookback: int = 3
     by: Literal["count", "rate", "change"] = "count"
+    on: Panel | None = None
 
     def __post_init__(self) -> None:
         check_choice("by", self.by, ("count", "rate", "change"))
@@ -134,6 +142,7 @@ class Threshold:
         self, panel: Panel, period: PeriodLike, rng: np.random.Generator
     ) -> tuple[str, ...]:
         """The area ids chosen, in the panel's order."""
+        panel = _looked_at(panel, self.on)
         scores = _scores(panel, panel.periods.position(period), self.by, self.lookback, rng)
         return tuple(panel.areas[row] for row in np.flatnonzero(scores >= self.at_least))
 
@@ -149,6 +158,8 @@ class Mimic:
     caliper : float
         Largest distance, in standard deviations, at which an area may stand in for a treated one.
         A cluster without enough areas that near gives no scene.
+    on : Panel, optional
+        As in :class:`TopK`.
 
     Notes
     -----
@@ -167,6 +178,7 @@ class Mimic:
 
     lookback: int | None = None
     caliper: float = 1.5
+    on: Panel | None = None
 
     def __post_init__(self) -> None:
         _at_least_one(lookback=1 if self.lookback is None else self.lookback)
@@ -197,9 +209,10 @@ class Mimic:
                 )
             )
         lookback = self._periods(periods_per_year(panel))
-        wanted = _profiles(panel, int(onsets[0]), lookback)[rows]
+        wanted = _profiles(_looked_at(panel, self.on), int(onsets[0]), lookback)[rows]
 
         def rule(panel: Panel, period: PeriodLike, rng: np.random.Generator) -> tuple[str, ...]:
+            panel = _looked_at(panel, self.on)
             profiles = _profiles(panel, panel.periods.position(period), lookback)
             chosen = _nearest(wanted, profiles, _cluster_codes(panel), self.caliper)
             return tuple(panel.areas[row] for row in np.sort(chosen))
@@ -220,6 +233,23 @@ class Mimic:
                 advice="Call Mimic().like(panel, design); replay does so by itself.",
             )
         )
+
+
+def _looked_at(panel: Panel, on: Panel | None) -> Panel:
+    """The panel that the choice looked at."""
+    if on is None:
+        return panel
+    if on.areas != panel.areas or on.periods.labels != panel.periods.labels:
+        raise InputError(
+            Problem(
+                where="argument 'on' of the rule",
+                what=f"has {len(on.areas):,} areas and {len(on.periods):,} periods, the outcome "
+                f"{len(panel.areas):,} and {len(panel.periods):,}, or others than it",
+                advice="Take both outcomes from one panel: panel.outcome(name). Other forces "
+                "cannot be chosen on this panel.",
+            )
+        )
+    return on
 
 
 def _at_least_one(**numbers: int) -> None:
