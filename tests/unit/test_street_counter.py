@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,27 @@ def test_cells_must_fit_their_labels(tmp_path: Path) -> None:
         Cells(deliveries=cells.deliveries, labels=cells.labels, parts=(part,))
     gone = cells.keep(np.array([False]))
     assert gone.by_label().tolist() == [0] and len(gone.deliveries) == 1
+
+
+@pytest.mark.parametrize("squeezed", [False, True])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, squeezed: bool) -> None:
+    """40 MB of text through a buffer of one: what is held is tables, not rows."""
+    body = b"".join(line(k, f"E{k % 500:08d}") for k in range(2_000))
+    body = body * (40_000_000 // len(body)) + line(2_000)
+    if squeezed:
+        (tmp_path / "a.csv.gz").write_bytes(gzip.compress(HEADER + body, 1))
+    else:
+        put(tmp_path, body)
+    limits = Limits(threads=1, max_ratio=10_000)
+    sources = find_sources(tmp_path, limits)[0]
+    rows = body.count(b"\n")
+    del body
+    count(put(tmp_path / "small", line(0)))  # the kernels are loaded
+    tracemalloc.start()
+    try:
+        result = count_files(sources, limits)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.found["rows"].tolist() == [rows]
+    assert peak < 12_000_000
