@@ -67,7 +67,7 @@ def test_it_grows_with_the_window():
 def test_rirr_rejects_too_often_without_it_and_about_as_stated_with_it():
     rng = np.random.default_rng(3)
     hits = {"Poisson": 0, "window": 0}
-    draws = 120
+    draws = 60
     design = staggered(dict.fromkeys(range(5), 24), pre_periods=12, post_periods=12)
     for _ in range(draws):
         y = noisy(rng, 100, 36)
