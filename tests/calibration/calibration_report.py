@@ -323,7 +323,7 @@ def _document(tables: dict[str, pd.DataFrame]) -> str:
     return TEXT.format(
         date=dt.date.today().isoformat(),
         untouched=textwrap.fill(
-            f"**Untouched outcomes** (nothing in the method was chosen on them): "
+            f"**Untouched outcomes** (no constant of the method was chosen on them): "
             f"{in_short(default)}. Of {len(strata)} strata of their cells, {len(outside)} are not "
             "compatible with [.02, .09].",
             100,
