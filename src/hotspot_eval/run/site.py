@@ -206,14 +206,15 @@ class Site:
         )
 
     def secondary_effects(self) -> dict[str, Effect]:
-        """The effect on each secondary outcome, by the declared estimator, with Holm's p-value."""
+        """The effect on each secondary outcome, by the declared inference, with Holm's p-value.
+
+        Areas were chosen on the primary outcome, so that is what replays of the others choose on.
+        """
+        names = self.params.outcomes.secondary
+        if self.params.estimation.inference == "replay":
+            return holm({name: self.replay(name).effect for name in names})
         design, estimate = self.design(), self.estimator()
-        return holm(
-            {
-                name: estimate(self.panel(name), design).effect
-                for name in self.params.outcomes.secondary
-            }
-        )
+        return holm({name: estimate(self.panel(name), design).effect for name in names})
 
     def estimator(self) -> Estimator:
         """The estimator declared in the params."""
@@ -222,36 +223,41 @@ class Site:
             return LinearDid(cluster=told.cluster)
         return PoissonDid(cluster=told.cluster)
 
-    def rule(self) -> Rule:
-        """How the areas were chosen, as the params tell it.
+    def rule(self, outcome: str = "") -> Rule:
+        """How the areas were chosen, as the params tell it: on the primary outcome.
 
         Areas that started at different times were chosen at different times, each time another
         number of them: then, and where nobody wrote the rule down, it is mimicked.
         """
         told = self.params.selection
+        on = None if outcome in ("", self.primary) else self.panel(self.primary)
         design = self.design()
         starts = {spell.area: spell.start for spell in reversed(design.spells)}
         if told.rule == "threshold" and told.threshold is not None:
-            return Threshold(at_least=told.threshold, lookback=told.lookback)
+            return Threshold(at_least=told.threshold, lookback=told.lookback, on=on)
         if told.rule == "mimic" or len(set(map(str, starts.values()))) > 1:
-            return Mimic(lookback=told.lookback)
+            return Mimic(lookback=told.lookback, on=on)
         by: dict[str, Literal["count", "rate", "change", "random"]] = {
             "top_count": "count",
             "top_rate": "rate",
             "top_change": "change",
             "random": "random",
         }
-        return TopK(k=len(design.treated), lookback=told.lookback, by=by[told.rule])
+        return TopK(k=len(design.treated), lookback=told.lookback, by=by[told.rule], on=on)
 
-    def replay(self) -> ReplayResult:
-        """The operation against replays of its selection where nothing was done."""
+    def replay(self, outcome: str = "") -> ReplayResult:
+        """The operation against replays of its selection where nothing was done.
+
+        ``outcome`` is by default the primary one.
+        """
+        name = outcome or self.primary
         return replay(
-            self.panel(self.primary),
+            self.panel(name),
             self.design(),
-            rule=self.rule(),
+            rule=self.rule(name),
             estimator=self.estimator(),
             rng=self.rng("replay"),
-            breaks=self.breaks(),
+            breaks=self.breaks(name),
         )
 
     def minimum_detectable(self) -> DetectableEffect:
@@ -296,12 +302,12 @@ class Site:
             breaks=self.breaks(),
         )
 
-    def breaks(self) -> list[np.datetime64]:
-        """Days at which the record changes and that the params do not acknowledge.
+    def breaks(self, outcome: str = "") -> list[np.datetime64]:
+        """Days at which the record of an outcome changes and that the params do not acknowledge.
 
         No replay may straddle one.
         """
-        panel, counts = self.panel(self.primary), self.params.counts
+        panel, counts = self.panel(outcome or self.primary), self.params.counts
         known = self.inputs.acknowledged_breaks()
         days = {
             np.datetime64(day, "D")

@@ -54,10 +54,10 @@ def event_study_frame(effects: Effects, band: pd.DataFrame | None = None) -> pd.
         rows.append((int(found.group().replace("−", "-")), *numbers, base))
     frame = pd.DataFrame(rows, columns=["event_time", "estimate", "low", "high", "base"])
     if band is not None:
-        log = np.array([effect.scale == "log_irr" for effect in effects])
+        ratios = np.array([effect.scale == "log_irr" for effect in effects])
         for name in ("low", "high"):
             limit = band[f"simultaneous_{name}"].to_numpy(dtype=float)
-            frame[f"band_{name}"] = np.where(log, 100.0 * np.expm1(limit), limit)
+            frame[f"band_{name}"] = np.where(ratios, 100.0 * np.expm1(limit), limit)
     return frame.sort_values("event_time", ignore_index=True)
 
 
