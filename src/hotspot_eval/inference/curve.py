@@ -157,21 +157,28 @@ def specification_curve(
     ]
     panels: dict[str, Panel] = {name: _transformed(panel, design, name) for name in transformations}
     designs = varied(panel, design, variants, pools)
-    asked = list(product(panels, estimators, range(len(variants))))
+    twins = _twins(panels, estimators, designs)
+    lone = [name for name in estimators if name not in twins]
+    asked = list(product(panels, lone, range(len(variants))))
     rows = [
         _row(panels[outcome], designs[place], estimators[name], variants[place])
         | {"outcome": outcome, "estimator": name, "order": number}
         for number, (outcome, name, place) in enumerate(asked)
     ]
-    twins = _twins(rows, list(estimators))
-    keep = [place for place, row in enumerate(rows) if row["estimator"] not in twins]
-    rows, asked = [rows[place] for place in keep], [asked[place] for place in keep]
     table = _table(rows)
     joint, notes = _no_test(), tuple(f"{new} gives what {old} gives" for new, old in twins.items())
     if rng is not None:
         null, found = null_designs(panel, design, rule=rule, rng=rng, draws=draws, breaks=breaks)
         observed = np.array([row["estimate"] for row in rows], dtype=np.float64)
-        joint, left = joint_test(panels, estimators, variants, pools, asked, observed, null)
+        joint, left = joint_test(
+            panels,
+            {name: estimators[name] for name in lone},
+            variants,
+            pools,
+            asked,
+            observed,
+            null,
+        )
         notes = (*notes, *found, *left)
     summary = _summary(table)
     return SpecificationCurve(
@@ -251,26 +258,27 @@ def _row(
     }
 
 
-def _twins(rows: list[dict[str, object]], names: list[str]) -> dict[str, str]:
+def _twins(
+    panels: Mapping[str, Panel], estimators: Mapping[str, Estimator], designs: list[Design | str]
+) -> dict[str, str]:
     """Estimators whose every estimate is an earlier one's: shown once, or they would count twice.
 
     With one start, imputation is the two-way estimate.
     """
+    if len(estimators) < 2:
+        return {}
+    ready = [design for design in designs if not isinstance(design, str)]
     found: dict[str, str] = {}
-    told = {
-        name: (
-            np.array([r["estimate"] for r in rows if r["estimator"] == name], dtype=np.float64),
-            [r["scale"] for r in rows if r["estimator"] == name],
-        )
-        for name in names
-    }
-    for place, name in enumerate(names):
-        for earlier in names[:place]:
-            (one, scale), (other, same) = told[name], told[earlier]
-            alike = np.allclose(one, other, rtol=1e-7, atol=1e-9, equal_nan=True)
-            if earlier not in found and scale == same and alike and np.isfinite(one).any():
+    told: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
+    for name, estimator in estimators.items():
+        mine = np.concatenate([estimator.many(panel, ready) for panel in panels.values()])
+        for earlier, theirs in told.items():
+            alike = np.allclose(mine, theirs, rtol=1e-7, atol=1e-9, equal_nan=True)
+            if alike and np.isfinite(mine).any():
                 found[name] = earlier
                 break
+        else:
+            told[name] = mine
     return found
 
 

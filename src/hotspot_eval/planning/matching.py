@@ -22,6 +22,7 @@ __all__ = [
     "candidates_of",
     "far_controls",
     "matched_controls",
+    "nearest",
     "same_rule_controls",
 ]
 
@@ -152,13 +153,7 @@ def matched_controls(
     found = candidates_of(
         panel, design, per_treated=per_treated, within_cluster=within_cluster, candidates=candidates
     )
-    gap = found.distance.copy()
-    rows = []
-    for _ in range(per_treated):
-        for place in np.argsort(-gap.min(axis=1), kind="stable"):
-            near = int(gap[place].argmin())
-            rows.append((found.treated[place], found.pool[near], float(gap[place, near])))
-            gap[:, near] = np.inf
+    rows = nearest(found, per_treated)
     chosen = np.array(sorted(row[1] for row in rows), dtype=np.intp)
     pairs = pd.DataFrame(
         [(panel.areas[t], panel.areas[c], distance) for t, c, distance in rows],
@@ -169,6 +164,18 @@ def matched_controls(
         pairs=pairs,
         balance=balance_of(found.profiles, found.treated, chosen),
     )
+
+
+def nearest(found: Candidates, per_treated: int) -> list[tuple[int, int, float]]:
+    """(treated, control, distance) of each match; who is furthest from everybody chooses first."""
+    gap = found.distance.copy()
+    rows = []
+    for _ in range(per_treated):
+        for place in np.argsort(-gap.min(axis=1), kind="stable"):
+            near = int(gap[place].argmin())
+            rows.append((int(found.treated[place]), int(found.pool[near]), float(gap[place, near])))
+            gap[:, near] = np.inf
+    return rows
 
 
 def same_rule_controls(

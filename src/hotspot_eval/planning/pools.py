@@ -22,7 +22,7 @@ from hotspot_eval.planning.matching import (
     Candidates,
     candidates_of,
     far_controls,
-    matched_controls,
+    nearest,
     same_rule_controls,
 )
 from hotspot_eval.results import Check
@@ -299,14 +299,14 @@ def _summary(table: pd.DataFrame, estimate: float, distinct: int) -> pd.DataFram
 
 
 def _draw(
-    found: Candidates, nearest: int, per_treated: int, rng: np.random.Generator
+    found: Candidates, reach: int, per_treated: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """One set: treated areas choose in random order among their nearest free candidates."""
     free = found.distance.copy()
     chosen: list[int] = []
     for _ in range(per_treated):
         for place in rng.permutation(len(found.treated)):
-            order = np.argsort(free[place], kind="stable")[:nearest]
+            order = np.argsort(free[place], kind="stable")[:reach]
             allowed = order[np.isfinite(free[place, order])]
             taken = int(rng.choice(allowed))
             chosen.append(int(found.pool[taken]))
@@ -319,7 +319,9 @@ def _against(design: Design, controls: Sequence[str]) -> Design:
 
 
 def _matched(panel: Panel, design: Design, *, per_treated: int) -> tuple[str, ...]:
-    return matched_controls(panel, design, per_treated=per_treated).controls
+    found = candidates_of(panel, design, per_treated=per_treated, within_cluster=True)
+    rows = sorted({row[1] for row in nearest(found, per_treated)})
+    return tuple(panel.areas[row] for row in rows)
 
 
 def _everybody(panel: Panel, design: Design) -> tuple[str, ...]:

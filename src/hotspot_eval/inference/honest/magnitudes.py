@@ -9,8 +9,8 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.optimize import linprog
+from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
 __all__ = ["relative_interval"]
@@ -156,7 +156,7 @@ class _Moments:
 @cache
 def _normal(size: int) -> Float:
     """The same even-spread normal numbers for every set of a study."""
-    numbers: Float = stats.norm.ppf(qmc.Sobol(size, scramble=True, rng=0).random_base2(_DRAWS))
+    numbers: Float = ndtri(qmc.Sobol(size, scramble=True, rng=0).random_base2(_DRAWS))
     return numbers
 
 
@@ -165,10 +165,12 @@ def _truncated_quantile(q: float, sd: float, low: float, high: float) -> float:
         return high
     a, b = low / sd, high / sd
     if a > 0:
-        inside = stats.norm.sf(a) - q * (stats.norm.sf(a) - stats.norm.sf(b))
-        return float(np.clip(sd * stats.norm.isf(inside), low, high))
-    inside = stats.norm.cdf(a) + q * (stats.norm.cdf(b) - stats.norm.cdf(a))
-    return float(np.clip(sd * stats.norm.ppf(inside), low, high))
+        upper, lower = ndtr(-a), ndtr(-b)
+        inside = -ndtri(upper - q * (upper - lower))
+    else:
+        lower, upper = ndtr(a), ndtr(b)
+        inside = ndtri(lower + q * (upper - lower))
+    return float(min(max(sd * inside, low), high))
 
 
 def _invert(
