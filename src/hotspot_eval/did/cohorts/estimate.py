@@ -59,8 +59,8 @@ class GroupTime:
     df : float
         Degrees of freedom of each test; infinite means the normal distribution.
     noise : CellNoise, optional
-        Where the error of averages comes from, if not from influence. ``bands`` and ``pre_test``
-        go by influence all the same.
+        Where the error of averages comes from, if not from influence; ``to_frame``, ``bands`` and
+        ``pre_test`` go by influence all the same.
     """
 
     sample: Sample

@@ -189,7 +189,7 @@ def solve_symmetric(system: Float, right: Float) -> Float:
 
 def solve_psd(system: Float, right: Float) -> Float:
     """Least-squares solution of a positive semi-definite system, scaled to unit diagonal."""
-    scale = np.sqrt(np.diag(system))
+    scale = np.sqrt(np.maximum(np.diag(system), 0.0))
     inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     values, vectors = np.linalg.eigh(system * np.outer(inverse, inverse))
     kept = values > _SINGULAR * max(values[-1], 0.0) if len(values) else values > 0
