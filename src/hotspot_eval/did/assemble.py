@@ -121,7 +121,7 @@ def effect_of(
     kept = contrast[regression.kept]
     labels = np.arange(len(sample.areas)) if cluster is None else cluster
     n_treated = len(np.unique(labels[sample.treated]))
-    std_error = float(np.sqrt(kept @ regression.covariance() @ kept))
+    std_error = float(np.sqrt(np.maximum(kept @ regression.covariance() @ kept, 0.0)))
     df = regression.df(kept)
     if not std_error > 0:
         std_error = df = float("nan")
