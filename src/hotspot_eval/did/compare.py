@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -13,6 +13,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import group_time
 from hotspot_eval.did.counts import rirr, wdd
+from hotspot_eval.did.dispersion import window_dispersion
 from hotspot_eval.did.etwfe import etwfe
 from hotspot_eval.did.imputation import imputation
 from hotspot_eval.did.sample import Sample, lay
@@ -20,7 +21,7 @@ from hotspot_eval.did.switching import switchers
 from hotspot_eval.did.synthetic import synthetic_did
 from hotspot_eval.did.twoway import linear_did, poisson_did
 from hotspot_eval.panel import Panel
-from hotspot_eval.results import Effect
+from hotspot_eval.results import Effect, Quantity
 
 __all__ = ["COLUMNS", "Recommendation", "compare", "effect_row", "recommend"]
 
@@ -37,6 +38,7 @@ ORDER = (
     "synthetic_did",
     "rirr",
     "wdd",
+    "wdd, overdispersed",
 )
 COLUMNS = [
     "estimator",
@@ -229,9 +231,9 @@ def _ratio_makers(panel: Panel, design: Design) -> dict[str, Maker]:
             "weigh by their areas and not by their events",
         ),
         "rirr": (
-            lambda: _totals(sample, "rirr"),
-            "totals before and after, treated against control; Poisson error, which is too small "
-            "for overdispersed counts",
+            lambda: _totals(sample, "rirr", lambda: window_dispersion(panel, design)),
+            "totals before and after, treated against control; error from ratios of windows as "
+            "long as the study's where nothing was done, Poisson where there are too few",
         ),
     }
 
@@ -268,7 +270,11 @@ def _number_makers(
         "wdd": (
             lambda: _totals(sample, "wdd"),
             "the same totals as a difference in numbers, scaled to the treated areas; Poisson "
-            "error, which is too small for overdispersed counts",
+            "error as published, which is too small for overdispersed counts",
+        ),
+        "wdd, overdispersed": (
+            lambda: _totals(sample, "wdd", lambda: window_dispersion(panel, design)),
+            "the published difference with the error of the ratio of totals",
         ),
     }
 
@@ -298,7 +304,7 @@ def effect_row(name: str, effect: Effect, why: str, lead: bool) -> list[object]:
     ]
 
 
-def _totals(sample: Sample, which: str) -> Effect:
+def _totals(sample: Sample, which: str, dispersion: Callable[[], Quantity] | None = None) -> Effect:
     """WDD or RIRR of totals, NaN unless all treated areas share their start."""
     starts = np.unique(sample.first[sample.treated])
     reason = sample.reason
@@ -329,11 +335,22 @@ def _totals(sample: Sample, which: str) -> Effect:
         (float(sample.y[rows][:, ~after].sum()), float(sample.y[rows][:, after].sum()))
         for rows in (~sample.treated, sample.treated)
     ]
+    phi, notes = (1.0, ()) if dispersion is None else _phi(dispersion())
     if which == "rirr":
-        return rirr(*pairs)
+        made = rirr(*pairs, dispersion=phi)
+        return replace(made, notes=(*made.notes, *notes))
     n_control, n_treated = int((~sample.treated).sum()), sample.n_treated
     lengths = (float((~after).sum() / after.sum()), 1.0)
-    return wdd(*pairs, time_weights=lengths, area_weights=(n_control / n_treated, 1, 1, 1)).effect
+    weights = (n_control / n_treated, 1, 1, 1)
+    made = wdd(*pairs, time_weights=lengths, area_weights=weights, dispersion=phi).effect
+    return replace(made, notes=(*made.notes, *notes))
+
+
+def _phi(told: Quantity) -> tuple[float, tuple[str, ...]]:
+    """Overdispersion to use, and what to say of it: 1 where it cannot be learnt."""
+    if np.isfinite(told.value):
+        return told.value, (f"variance {told.value:.2f} times Poisson, from placebo ratios",)
+    return 1.0, ("Poisson error, which is too small for overdispersed counts", *told.notes)
 
 
 def _forbidden(panel: Panel, design: Design) -> str:

@@ -25,7 +25,7 @@ from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Residuals
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
-from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.twoway import SATURATED, ClusterBy, PeriodEffects, clusters
 from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
@@ -236,6 +236,8 @@ class Imputation:
             notes = ("one treated area: its noise is taken to be that of controls of like level",)
         if learnt is not None:
             notes = (*notes, *learnt.notes)
+        if p == 0:
+            notes = (*notes, *attenuated(sample))
         return told.effect(
             float(made.estimate[p]), error, df=df, treated_cells=cells, notes=notes, **counts
         )

@@ -15,7 +15,7 @@ from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import TreatedCells
 
-__all__ = ["Sample", "lay", "treated_cells"]
+__all__ = ["Sample", "attenuated", "lay", "treated_cells"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -137,6 +137,20 @@ def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
     return tuple(
         TreatedCells(share=float(s), cells=int(c), events=float(e))
         for s, c, e in zip(shares, cells, events, strict=True)
+    )
+
+
+def attenuated(sample: Sample) -> tuple[str, ...]:
+    """A notice where treatment covers only part of its cells."""
+    rows = sample.treatment[sample.treated]
+    share = rows[sample.used[sample.treated] & (rows > 0)]
+    part = int((share < 1).sum())
+    if not part:
+        return ()
+    return (
+        f"attenuated: treatment covers part of {part} of {len(share)} treated cells "
+        f"(mean share {float(share.mean()):.2f}), whose counts hold untreated days "
+        "or places too; shorter periods would show more",
     )
 
 

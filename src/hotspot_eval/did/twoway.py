@@ -16,7 +16,7 @@ from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.held import HeldEffect
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
-from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.errors import InputError, Problem, check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
@@ -66,7 +66,9 @@ class _TwoWay:
         regression = self._regress(sample, model, cluster)
         name = inference_name(self.correction, self.cluster, regression)
         told = replace(told, inference=name)
-        effect = effect_of(sample, regression, np.ones(1), told, cluster=cluster)
+        effect = effect_of(
+            sample, regression, np.ones(1), told, cluster=cluster, notes=attenuated(sample)
+        )
         covariance = np.array([[effect.std_error**2]])
         effects = told.effects(TERMS, regression.beta, covariance, (effect,))
         fit = fit_of(sample, regression, TERMS, effect=effect, effects=effects)

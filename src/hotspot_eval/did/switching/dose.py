@@ -14,9 +14,9 @@ from hotspot_eval.design import Assignment, Design, check_study
 from hotspot_eval.did.assemble import SCALE, Told, full_covariance, inference_name
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, regress
-from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.switching.common import check_options, fit_columns
-from hotspot_eval.did.switching.notes import NOT_RANDOM, attenuated, no_dose
+from hotspot_eval.did.switching.notes import NOT_RANDOM, no_dose
 from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import Panel

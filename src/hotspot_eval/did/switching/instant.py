@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
-from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.switching.linear import Errors, Noise, noise_of, weighted
-from hotspot_eval.did.switching.notes import attenuated
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel

@@ -9,9 +9,8 @@ from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import SCALE, Told, inference_name
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.sample import lay, treated_cells
+from hotspot_eval.did.sample import attenuated, lay, treated_cells
 from hotspot_eval.did.switching.common import check_options, fit_columns
-from hotspot_eval.did.switching.notes import attenuated
 from hotspot_eval.did.twoway import ClusterBy
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import Panel

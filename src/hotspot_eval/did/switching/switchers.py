@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told
-from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.switching.linear import Errors, noise_of, weighted
-from hotspot_eval.did.switching.notes import attenuated, no_dose
+from hotspot_eval.did.switching.notes import no_dose
 from hotspot_eval.did.switching.paths import Direction, Horizons, Paths, follow, horizons
 from hotspot_eval.did.switching.result import NOBODY, Switchers
 from hotspot_eval.did.twoway import ClusterBy, clusters
