@@ -4,6 +4,9 @@ One call goes over one block of text. Rows are never made: a row's key columns a
 tables of words, its cell's count goes up by one, and a hash of what identifies it is added to its
 delivery's fingerprint. Quoted fields, either line break and any order of columns are read as RFC
 4180 has them; whatever else occurs stops the call with a verdict and the line.
+
+All of it stands in one file because numba's cache of a compiled function follows the file of that
+function alone: a change to a part in another file would go unnoticed.
 """
 
 from __future__ import annotations
