@@ -160,7 +160,7 @@ def test_a_changed_lock_stops_nothing_and_check_tells(home):
 def test_a_second_lock_is_asked_for_and_leaves_the_first(planned):
     path = planned / "params.yaml"
     lock_params(path)
-    with pytest.raises(InputError, match="holds a lock of .* already"):
+    with pytest.raises(InputError, match=r"holds a lock of .* already"):
         lock_params(path)
     edit(planned, window={"pre_periods": 9})
     lock_params(path, again=True)
