@@ -87,7 +87,10 @@ def _main(main: pd.DataFrame) -> str:
     names = [
         m if least[m] == most else f"{m} ({least[m]:,} draws)" for m in table.index.astype(str)
     ]
-    return "## Every estimator and error\n\n" + _grid("estimator, error", names, table)
+    text = "## Every estimator and error\n\n" + _grid("estimator, error", names, table)
+    if "synthetic_did" not in table.index:
+        text += "\n\n`synthetic_did` takes seconds a draw and was not scored in this run."
+    return text
 
 
 def _sentences(main: pd.DataFrame) -> str:
@@ -129,7 +132,7 @@ def _worlds(parts: dict[str, pd.DataFrame]) -> str:
     text = (
         "## The default in other worlds\n\nThe rule was made looking at the first family of worlds "
         "and left alone before the second was run for the first time; nothing was changed after. "
-        f"{draws:,} draws a cell (Monte Carlo error {_error(draws):.3f})."
+        f"{draws:,} draws a cell or more (Monte Carlo error {_error(draws):.3f})."
     )
     for title, worlds in (("looked at while it was made", TUNED), ("untouched", UNTOUCHED)):
         names = [world.name for world in worlds if world.name in table.index]
