@@ -148,8 +148,8 @@ def _models(models: pd.DataFrame) -> str:
     table = table[sorted(table.columns, key=_place)].sort_index()
     draws = int(models["draws"].min())
     return (
-        f"The same error in imputation, in the untouched worlds ({draws:,} draws a cell, Monte "
-        f"Carlo error {_error(draws):.3f}):\n\n"
+        f"The same error in imputation, in the untouched worlds ({draws:,} draws a cell or "
+        f"more, Monte Carlo error {_error(draws):.3f} at most):\n\n"
         + _grid("world, estimator", list(table.index.astype(str)), table)
     )
 
@@ -198,7 +198,9 @@ def _limits(parts: dict[str, pd.DataFrame]) -> str:
         "- **Areas chosen for recent counts**: no error answers that; replay does "
         "([calibration.md](calibration.md)).\n"
         "- **Treated areas noisier than controls of like level**: the default borrows the noise of "
-        "controls. CR2 does not."
+        "controls. CR2 does not. In the *linear* models the noise of controls is not brought to the "
+        "level of the treated: where these were hot (*staggered*, scattered) linear imputation fell "
+        "below the aim, see above. Lead with the ratio models."
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tests.calibration.coverage_page import page
+from tests.calibration.coverage_page import page, summary
 from tests.calibration.coverage_worlds import (
     AREAS,
     ISSUE,
@@ -152,24 +152,6 @@ def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFra
                 }
             )
     return pd.DataFrame(rows)
-
-
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Coverage, bias, spread and mean error of each method, among draws with an interval."""
-    by = ["world", "column", "method"]
-    had = rows[np.isfinite(rows["width"])].groupby(by, sort=False)
-    answer = pd.DataFrame(
-        {
-            "draws": rows.groupby(by, sort=False).size(),
-            "with_interval": had.size(),
-            "coverage": had["inside"].mean(),
-            "bias": had["error"].mean(),
-            "spread": had["error"].std(),
-            "mean_se": had["std_error"].mean(),
-            "width": had["width"].median(),
-        }
-    )
-    return answer.fillna({"with_interval": 0}).reset_index()
 
 
 PARTS: dict[str, tuple[tuple[World, ...], tuple[Column, ...], Maker, float]] = {
