@@ -198,9 +198,9 @@ def _limits(parts: dict[str, pd.DataFrame]) -> str:
         "- **Areas chosen for recent counts**: no error answers that; replay does "
         "([calibration.md](calibration.md)).\n"
         "- **Treated areas noisier than controls of like level**: the default borrows the noise of "
-        "controls. CR2 does not. In the *linear* models the noise of controls is not brought to the "
-        "level of the treated: where these were hot (*staggered*, scattered) linear imputation fell "
-        "below the aim, see above. Lead with the ratio models."
+        "controls. CR2 does not. In the *linear* models the noise of controls is not brought to "
+        "the level of the treated: where these were hot (*staggered*, scattered) linear imputation "
+        "fell below the aim, see above. Lead with the ratio models."
     )
 
 
