@@ -11,17 +11,16 @@ selection replay judges them with the pool that `replay` would give it: other bo
 date and, where the counts reach so far, again from the end of the operation and three months of
 washout; the own borough only where a window had ended before. Starts in 2024 have no later dates
 to stand in: their rows in the strata are what an evaluation soon after an operation is worth. The
-interval beside a share
-resamples whole boroughs 999 times. Power and coverage at −20 % thin the treated post window of the
-same studies to four fifths.
+interval beside a share resamples whole boroughs 999 times. Power and coverage at −20 % thin the
+treated post window of the same studies to four fifths.
 
-{untouched}
+{main}
 
 {tuned}
 
 {seen_once}
 
-## The default on untouched outcomes
+## The default on the main outcomes
 {default}
 
 ## Beside it: plain ranks, standardised ranks, and the in-sample yardstick
@@ -43,7 +42,8 @@ Every fifteenth study of wards, three months, placebo areas:
 
 ## Size by borough level, borough size, quarter and year
 Terciles 0 to 2 from low to high; size is borough size in areas. One line a stratum, over the
-untouched outcomes' cells; below it every stratum of a cell whose interval misses [.02, .09].
+main outcomes' cells; below it every stratum of a cell whose 95 % interval misses [.02, .09]: of
+so many some would miss if every true size were .05.
 
 {strata}
 
@@ -61,7 +61,7 @@ it: too few alone, so that 5 % of studies had no verdict before later dates were
 
 {rungs}
 
-## Mimic under each true rule (every third study)
+## Mimic under each true rule
 The pool is played by `Mimic`, told the treated areas of each study; the areas were chosen by the
 rule in the second column.
 
@@ -80,7 +80,7 @@ date; "all": all at each date, so that no borough is left to compare with; "8 in
 eight, each starting two months after the one before. Where the standard error is honest, SD of
 effects and root mean square SE are alike. The interval of a share resamples dates; neighbouring
 dates overlap, so it is too narrow, and "all" has as many independent studies as windows: read the
-means over cells. Untouched outcomes:
+means over cells. Main outcomes:
 
 {joint_mean}
 
