@@ -99,7 +99,9 @@ def told(text: str) -> Counter[tuple[object, ...]]:
         row = dict(zip(header, values, strict=True))
         x, y = row["Longitude"], row["Latitude"]
         key = row["Reported by"] or None, row["Month"] or None
-        found[(*key, "cell", row["LSOA code"].strip() or None, row["Crime type"] or None)] += 1
+        found[
+            (*key, "cell", row["LSOA code"].strip().upper() or None, row["Crime type"] or None)
+        ] += 1
         found[(*key, "rows")] += 1
         found[(*key, "ids")] += row["Crime ID"] != ""
         found[(*key, "located")] += bool(x and y)

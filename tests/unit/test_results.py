@@ -128,7 +128,8 @@ def test_a_fit_without_event_study_says_how_to_get_one():
     )  # fmt: skip
     fit = Fit(
         terms=("ATT",), coefficients=np.zeros(1), covariance=np.eye(1), influence=np.zeros((1, 1)),
-        areas=("A",), periods=("1",), response=np.zeros((1, 1)), fitted=np.zeros((1, 1)),
+        areas=("A",), periods=("1",), response=np.zeros((1, 1)),
+        fitted_from=lambda: np.zeros((1, 1)),
         treatment=np.zeros((1, 1)), ledger=Ledger(), effect=one, effects=effects,
     )  # fmt: skip
     with pytest.raises(InputError, match="event_study"):

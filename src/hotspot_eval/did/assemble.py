@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def impossible(sample: Sample, reason: str, told: Told, *, terms: tuple[str, ...
         areas=sample.areas,
         periods=sample.periods,
         response=np.where(sample.used, sample.y, np.nan),
-        fitted=np.full(sample.y.shape, np.nan),
+        fitted_from=partial(np.full, sample.y.shape, np.nan),
         treatment=np.where(sample.used, sample.treatment, np.nan),
         ledger=sample.ledger,
         effect=effect,
@@ -228,7 +229,7 @@ def fit_of(
         areas=sample.areas,
         periods=sample.periods,
         response=sample.y if whole else np.where(sample.used, sample.y, np.nan),
-        fitted=regression.fitted,
+        fitted_from=regression.fitted,
         treatment=sample.treatment if whole else np.where(sample.used, sample.treatment, np.nan),
         ledger=sample.ledger,
         effect=effect,

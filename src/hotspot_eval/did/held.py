@@ -75,7 +75,7 @@ class HeldEffect:
         return Held(
             tilde=tilde[0][rows],
             weight=each,
-            gap=np.where(inside, sample.y - spread.fitted, 0.0),
+            gap=np.where(inside, sample.y - spread.fitted(), 0.0),
             strata=table.strata[rows],
             loadings=None if z is None else z[rows],
             inverse=inverse_system(weight, table.strata, z),

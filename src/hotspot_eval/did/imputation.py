@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -192,7 +193,7 @@ class Imputation:
             areas=sample.areas,
             periods=sample.periods,
             response=np.where(sample.used, sample.y, np.nan),
-            fitted=made.fitted,
+            fitted_from=partial(np.asarray, made.fitted),
             treatment=np.where(sample.used, sample.treatment, np.nan),
             ledger=made.ledger,
             effect=parts[0],

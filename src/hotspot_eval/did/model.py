@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -43,8 +45,8 @@ class Regression:
         Columns with a coefficient; ``sandwich`` is about these, in this order.
     sandwich : Sandwich or None
         None where no coefficient is identified.
-    fitted : ndarray, shape (n, t)
-        NaN where not used.
+    fitted : callable
+        Gives fitted values, shape (n, t), NaN where not used.
     separated : ndarray of bool, shape (P,)
         Columns whose cells hold no event at all, in a model of counts.
     learnt : Learnt or None
@@ -54,7 +56,7 @@ class Regression:
     beta: Float
     kept: NDArray[np.intp]
     sandwich: Sandwich | None
-    fitted: Float
+    fitted: Callable[[], Float]
     separated: Bool
     learnt: Learnt | None = None
 
@@ -156,7 +158,7 @@ def _bare(sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool) 
         beta=beta,
         kept=kept,
         sandwich=None,
-        fitted=np.full(sample.y.shape, np.nan),
+        fitted=partial(np.full, sample.y.shape, np.nan),
         separated=separated,
     )
 
@@ -195,8 +197,8 @@ def _inference(
     *,
     strata: NDArray[np.intp] | None,
     covariates: Float | None,
-) -> tuple[Sandwich, Float, Learnt | None]:
-    """Cluster-robust covariance, fitted values, and the covariance learnt from controls."""
+) -> tuple[Sandwich, Callable[[], Float], Learnt | None]:
+    """Cluster-robust covariance, what gives fitted values, covariance learnt from controls."""
     table, used, solved = at.table, at.used, at.solved
     amount = None
     if model == "poisson":
@@ -234,7 +236,7 @@ def _inference(
         bread=robust.bread,
         scores=spread.scores,
         residual=_of_controls(sample, at, spread.amount),
-        level=spread.fitted if model == "poisson" else None,
+        level=spread.fitted() if model == "poisson" and sample.cluster is not None else None,
         scale=scale,
         strata=strata,
         covariates=covariates,

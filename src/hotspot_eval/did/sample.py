@@ -225,10 +225,13 @@ def _cut(
     when = np.flatnonzero(used.any(axis=0))
     stay, rows = np.flatnonzero(keep), cells.rows[keep]
     base, areas, periods = panel.offset_base, panel.areas, panel.periods.labels
-    y, treatment = _floats(cells.y, stay, when), cells.treatment
-    if y.shape != used.shape:
+    treatment = cells.treatment
+    if (len(stay), len(when)) != used.shape:
         used = used[stay] if len(when) == used.shape[1] else used[np.ix_(stay, when)]
     whole = bool(used.all())
+    y = panel.floats() if whole and used.shape == panel.shape[:2] else None
+    if y is None:
+        y = _floats(cells.y, stay, when)
     if not whole:
         y[~used] = 0.0
     if y.shape != treatment.shape or not whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -72,6 +72,7 @@ class Panel:
     cluster: tuple[str, ...] | None = None
     ledger: Ledger = field(default_factory=Ledger)
     _row: pd.Index = field(init=False)
+    _floats: NDArray[np.float64] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         check_parts(self)
@@ -378,6 +379,20 @@ class Panel:
                 )
             )
         return self.counts[:, :, 0], self.observed[:, :, 0]
+
+    def floats(self) -> NDArray[np.float64]:
+        """Counts of the only outcome as float64, shape (N, T): made once, not to be written to.
+
+        Raises
+        ------
+        InputError
+            If the panel has several outcomes: choose one with :meth:`outcome`.
+        """
+        if self._floats is None:
+            made = self.stored()[0].astype(np.float64)
+            made.flags.writeable = False
+            object.__setattr__(self, "_floats", made)
+        return cast(NDArray[np.float64], self._floats)
 
     def to_frame(self) -> pd.DataFrame:
         """Tidy counts: area, period, one column an outcome (nullable integers; missing is NA)."""

@@ -114,7 +114,7 @@ def balances(
 
     Examples
     --------
-    >>> frame = pd.DataFrame([(a, t, m + t % 3) for a, m in zip("ABCD", (9, 1, 8, 2))
+    >>> frame = pd.DataFrame([(a, t, m + t % 3) for a, m in zip("ABCD", (9, 1, 9, 2))
     ...                       for t in range(12)], columns=["area", "period", "n"])
     >>> panel = Panel.from_counts(frame, area="area", period="period", count="n")
     >>> found = balances(panel, Design(treated=["A"], start=9), pools=control_pools(per_treated=1))

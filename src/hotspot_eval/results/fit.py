@@ -36,8 +36,10 @@ class Fit:
         Areas used, in the order of ``influence``.
     periods : tuple of str, length t
         Periods used, in the order of ``fitted``.
-    response, fitted : ndarray, shape (n, t)
-        Observed and fitted values on the used cells, NaN elsewhere.
+    response : ndarray, shape (n, t)
+        Observed values on the used cells, NaN elsewhere.
+    fitted_from : callable
+        Makes ``fitted``.
     treatment : ndarray, shape (n, t)
         Share treated of each used cell.
     ledger : Ledger
@@ -59,13 +61,18 @@ class Fit:
     areas: tuple[str, ...]
     periods: tuple[str, ...]
     response: NDArray[np.float64]
-    fitted: NDArray[np.float64]
+    fitted_from: Callable[[], NDArray[np.float64]]
     treatment: NDArray[np.float64]
     ledger: Ledger
     effect: Effect
     effects: Effects
     event: Effects | None = None
     held: Callable[[float], Held] | None = None
+
+    @property
+    def fitted(self) -> NDArray[np.float64]:
+        """Fitted values on the used cells, NaN elsewhere, shape (n, t); made when asked for."""
+        return self.fitted_from()
 
     def event_study(self) -> Effects:
         """Effects by event time.

@@ -22,15 +22,25 @@ class Spread:
     ----------
     scores : ndarray, shape (n, P)
         Σₜ x̃_gt (y_it − common_gt).
-    fitted : ndarray, shape (n, T)
-        NaN where absent.
     amount : ndarray, shape (n,)
         Level of each row.
+    group : ndarray of int, shape (n,)
+    used : ndarray of bool, shape (G, T)
+    common, shape : ndarray, shape (G, T)
     """
 
     scores: Float
-    fitted: Float
     amount: Float
+    group: NDArray[np.intp]
+    used: NDArray[np.bool_]
+    common: Float
+    shape: Float
+
+    def fitted(self) -> Float:
+        """common_gt + a_i·shape_gt, shape (n, T), NaN where absent; made at every call."""
+        made = np.empty((len(self.group), self.used.shape[1]))
+        _fill(self.group, self.used, self.common, self.shape, self.amount, made)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +123,7 @@ def spread_rows(
     shape: Float,
     amount: Float | None,
 ) -> Spread:
-    """Scores and fitted values common_gt + a_i·shape_gt.
+    """Scores, and what fitted values common_gt + a_i·shape_gt follow from.
 
     Parameters
     ----------
@@ -132,13 +142,16 @@ def spread_rows(
     Rows of a group share everything but their level, so nothing of size (n, T) is made but what is
     returned.
     """
-    n, t = y.shape
+    n = len(y)
     pull = np.ascontiguousarray(tilde.transpose(1, 0, 2))
     shift = np.einsum("gpt,gt->gp", pull, common)
     result = Spread(
         scores=np.empty((n, len(tilde))),
-        fitted=np.empty((n, t)),
         amount=np.empty(n) if amount is None else amount,
+        group=group,
+        used=used,
+        common=common,
+        shape=shape,
     )
     _spread(
         y,
@@ -147,11 +160,9 @@ def spread_rows(
         pull,
         shift,
         common,
-        shape,
         amount is None,
         result.amount,
         result.scores,
-        result.fitted,
     )
     return result
 
@@ -172,11 +183,9 @@ def _spread(
     pull: Float,
     shift: Float,
     common: Float,
-    shape: Float,
     find: bool,
     amount: Float,
     scores: Float,
-    fitted: Float,
 ) -> None:
     periods = y.shape[1]
     cells = used.sum(axis=1)
@@ -195,10 +204,19 @@ def _spread(
             for t in range(periods):
                 seen += row[t] * mask[g, t]
             amount[i] = (seen - offset[g]) / max(cells[g], 1)
-        level = amount[i]
-        for t in range(periods):
-            fitted[i, t] = common[g, t] + level * shape[g, t]
-        if cells[g] < periods:
-            for t in range(periods):
-                if not used[g, t]:
-                    fitted[i, t] = np.nan
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fill(
+    group: NDArray[np.intp],
+    used: NDArray[np.bool_],
+    common: Float,
+    shape: Float,
+    amount: Float,
+    fitted: Float,
+) -> None:
+    for i in range(len(group)):
+        g = group[i]
+        for t in range(used.shape[1]):
+            value = common[g, t] + amount[i] * shape[g, t]
+            fitted[i, t] = value if used[g, t] else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -56,9 +57,15 @@ def fit_shares(
     beta = np.full(len(columns), np.nan)
     beta[kept] = solved.beta
     separated = np.zeros(len(columns), dtype=bool)
-    fitted = np.where(sample.used, solved.mean, np.nan)
+    fitted = partial(_where, sample.used, solved.mean)
     if np.isnan(solved.beta).any():
-        return Regression(beta=beta, kept=kept, sandwich=None, fitted=fitted, separated=separated)
+        return Regression(
+            beta=beta,
+            kept=kept,
+            sandwich=None,
+            fitted=fitted,
+            separated=separated,
+        )
     tilde, n = solved.residualised, len(sample.areas)
     residual = np.where(sample.used, sample.y - solved.mean, 0.0)
     scores = np.einsum("pnt,nt->np", tilde, residual)
@@ -83,6 +90,10 @@ def fit_shares(
         separated=separated,
         learnt=learnt,
     )
+
+
+def _where(used: NDArray[np.bool_], mean: Float) -> Float:
+    return np.where(used, mean, np.nan)
 
 
 def _learn(
