@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 
 import numpy as np
@@ -202,14 +203,20 @@ def compare(
     ['poisson_did', 'imputation', 'linear_did']
     """
     lead = recommend(panel, design).estimator
-    makers = {**_ratio_makers(panel, design), **_number_makers(panel, design, rng)}
+    sample = lay(panel, design, counts=False)
+    dispersion = cache(lambda: window_dispersion(panel, design))
+    makers = {
+        **_ratio_makers(panel, design, sample, dispersion),
+        **_number_makers(panel, design, sample, dispersion, rng),
+    }
     rows = [effect_row(name, makers[name][0](), makers[name][1], name == lead) for name in ORDER]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _ratio_makers(panel: Panel, design: Design) -> dict[str, Maker]:
+def _ratio_makers(
+    panel: Panel, design: Design, sample: Sample, dispersion: Callable[[], Quantity]
+) -> dict[str, Maker]:
     """Estimators of a ratio, and why each may differ."""
-    sample = lay(panel, design, counts=False)
     return {
         "poisson_did": (
             lambda: poisson_did(panel, design).effect,
@@ -231,7 +238,7 @@ def _ratio_makers(panel: Panel, design: Design) -> dict[str, Maker]:
             "weigh by their areas and not by their events",
         ),
         "rirr": (
-            lambda: _totals(sample, "rirr", lambda: window_dispersion(panel, design)),
+            lambda: _totals(sample, "rirr", dispersion),
             "totals before and after, treated against control; error from ratios of windows as "
             "long as the study's where nothing was done, Poisson where there are too few",
         ),
@@ -239,10 +246,13 @@ def _ratio_makers(panel: Panel, design: Design) -> dict[str, Maker]:
 
 
 def _number_makers(
-    panel: Panel, design: Design, rng: np.random.Generator | None
+    panel: Panel,
+    design: Design,
+    sample: Sample,
+    dispersion: Callable[[], Quantity],
+    rng: np.random.Generator | None,
 ) -> dict[str, Maker]:
     """Estimators of a difference in numbers, and why each may differ."""
-    sample = lay(panel, design, counts=False)
     return {
         "linear_did": (
             lambda: linear_did(panel, design).effect,
@@ -273,7 +283,7 @@ def _number_makers(
             "error as published, which is too small for overdispersed counts",
         ),
         "wdd, overdispersed": (
-            lambda: _totals(sample, "wdd", lambda: window_dispersion(panel, design)),
+            lambda: _totals(sample, "wdd", dispersion),
             "the published difference with the error of the ratio of totals",
         ),
     }

@@ -229,9 +229,8 @@ def _cut(
     if (len(stay), len(when)) != used.shape:
         used = used[stay] if len(when) == used.shape[1] else used[np.ix_(stay, when)]
     whole = bool(used.all())
-    y = panel.floats() if whole and used.shape == panel.shape[:2] else None
-    if y is None:
-        y = _floats(cells.y, stay, when)
+    untouched = whole and used.shape == panel.shape[:2]
+    y = panel.single()[0] if untouched else _floats(cells.y, stay, when)
     if not whole:
         y[~used] = 0.0
     if y.shape != treatment.shape or not whole:

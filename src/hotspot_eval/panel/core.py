@@ -353,13 +353,19 @@ class Panel:
     def single(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Counts and mask of the only outcome, float64 and bool of shape (N, T).
 
+        The floats are made once and not to be written to.
+
         Raises
         ------
         InputError
             If the panel has several outcomes: choose one with :meth:`outcome`.
         """
         counts, observed = self.stored()
-        return counts.astype(np.float64), observed
+        if self._floats is None:
+            made = counts.astype(np.float64)
+            made.flags.writeable = False
+            object.__setattr__(self, "_floats", made)
+        return cast(NDArray[np.float64], self._floats), observed
 
     def stored(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Counts and mask of the only outcome as the panel holds them, without a copy.
@@ -379,20 +385,6 @@ class Panel:
                 )
             )
         return self.counts[:, :, 0], self.observed[:, :, 0]
-
-    def floats(self) -> NDArray[np.float64]:
-        """Counts of the only outcome as float64, shape (N, T): made once, not to be written to.
-
-        Raises
-        ------
-        InputError
-            If the panel has several outcomes: choose one with :meth:`outcome`.
-        """
-        if self._floats is None:
-            made = self.stored()[0].astype(np.float64)
-            made.flags.writeable = False
-            object.__setattr__(self, "_floats", made)
-        return cast(NDArray[np.float64], self._floats)
 
     def to_frame(self) -> pd.DataFrame:
         """Tidy counts: area, period, one column an outcome (nullable integers; missing is NA)."""
