@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from hotspot_eval.errors import check_choice
 
@@ -37,12 +38,11 @@ def normal_or_t_p_value(
     0.05
     """
     check_choice("alternative", alternative, get_args(Alternative))
-    law = stats.norm if math.isinf(df) else stats.t(df)
     if alternative == "less":
-        return float(law.cdf(statistic))
+        return _below(statistic, df)
     if alternative == "greater":
-        return float(law.sf(statistic))
-    return float(2.0 * law.sf(abs(statistic)))
+        return _below(-statistic, df)
+    return 2.0 * _below(-abs(statistic), df)
 
 
 def equivalence_p_value(
@@ -63,8 +63,7 @@ def equivalence_p_value(
     >>> round(equivalence_p_value(0.0, 0.5, bound=1.0), 4)
     0.0228
     """
-    law = stats.norm if math.isinf(df) else stats.t(df)
-    return float(law.sf((bound - abs(estimate)) / std_error))
+    return _below((abs(estimate) - bound) / std_error, df)
 
 
 def normal_or_t_interval(
@@ -78,8 +77,7 @@ def normal_or_t_interval(
     >>> round(high, 4)
     1.96
     """
-    law = stats.norm if math.isinf(df) else stats.t(df)
-    reach = float(law.ppf(0.5 + level / 2.0)) * std_error
+    reach = _quantile(0.5 + level / 2.0, df) * std_error
     return float(estimate - reach), float(estimate + reach)
 
 
@@ -112,9 +110,17 @@ def power_of_t(effect: float, *, df: float, level: float = 0.95, stretch: float 
     >>> round(power_of_t(0.0, df=10), 6), round(power_of_t(2.8, df=1e9), 2)
     (0.05, 0.8)
     """
-    law = stats.t(df)
-    reach = law.ppf(0.5 + level / 2.0)
-    return float(law.sf((reach - effect) / stretch) + law.cdf((-reach - effect) / stretch))
+    reach = _quantile(0.5 + level / 2.0, df)
+    return _below((effect - reach) / stretch, df) + _below((-reach - effect) / stretch, df)
+
+
+def _below(value: float, df: float) -> float:
+    """Chance of a smaller one; the special function, since a scipy law costs a millisecond."""
+    return float(ndtr(value) if math.isinf(df) else stdtr(df, value))
+
+
+def _quantile(chance: float, df: float) -> float:
+    return float(ndtri(chance) if math.isinf(df) else stdtrit(df, chance))
 
 
 def folded_normal_critical_value(shift: float, *, alpha: float = 0.05) -> float:
