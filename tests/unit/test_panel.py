@@ -210,6 +210,32 @@ def test_incidents_are_counted_into_whole_weeks_and_each_row_is_accounted_for():
     }
 
 
+def incidents_without_march(each):
+    months = np.repeat(["2022-01", "2022-02", "2022-04"], each)
+    return pd.DataFrame({"area": "A", "month": months})
+
+
+def test_an_empty_period_among_full_ones_is_not_covered():
+    frame = incidents_without_march(40)
+    told = r"'missing'.*without a single record \(others hold about 40 each.*2022-03"
+    with pytest.raises(InputError, match=told):
+        Panel.from_incidents(frame, area="area", date="month", frequency="month")
+    panel = Panel.from_incidents(
+        frame, area="area", date="month", frequency="month", missing=["2022-03"]
+    )
+    assert panel.observed[0, :, 0].tolist() == [True, True, False, True]
+
+
+def test_an_empty_period_among_thin_ones_is_a_zero_and_told():
+    panel = Panel.from_incidents(
+        incidents_without_march(3), area="area", date="month", frequency="month"
+    )
+    assert panel.counts[0, :, 0].tolist() == [3, 3, 0, 3] and panel.observed.all()
+    remarks = [note for step in panel.ledger.steps for note in step.remarks]
+    zero = next(n for n in remarks if n.reason == "periods without a record, taken as zero")
+    assert zero.rows == 1 and zero.examples == ("2022-03",)
+
+
 def test_a_period_declared_missing_is_no_zero():
     panel = incidents(start="2022-01-03", end="2022-01-23", missing=["2022-01-10"])
     assert not panel.observed[:, 1].any()

@@ -182,19 +182,20 @@ def test_no_scenes_no_test():
     result = play(panel, design)
     assert np.isnan(result.effect.estimate) and np.isnan(result.raw.estimate)
     assert "fewer than 39 allow no test at 5 %" in result.effect.notes[0]
-    assert result.pool["rung"].tolist() == [6]
+    assert result.pool["rung"].tolist() == [7]
     assert result.draws.empty
     assert {check.status for check in result.checks} == {"failed", "not assessed", "passed"}
 
 
 def test_never_treated_areas_are_the_last_resort(world):
     """Every borough starts at once: nothing overlaps but areas never treated."""
-    panel = boroughs(np.random.default_rng(5), clusters=10, areas=20, months=24)
+    panel = boroughs(np.random.default_rng(5), clusters=8, areas=20, months=24)
     rng = np.random.default_rng(0)
-    chosen = TopK(k=3)(panel, "2020-08", rng)
+    rule = TopK(k=3, lookback=14)
+    chosen = rule(panel, "2020-08", rng)
     design = Design(treated=chosen, start="2020-08", pre_periods=3, post_periods=3)
-    result = run_replay(panel, design, rule=TopK(k=3), estimator=PoissonDid(), rng=rng)
-    assert result.pool["rung"].max() == 5
+    result = run_replay(panel, design, rule=rule, estimator=PoissonDid(), rng=rng)
+    assert result.pool["rung"].max() == 6
     assert any("never treated (weaker)" in note for note in result.effect.notes)
 
 
@@ -369,6 +370,29 @@ def features_of_pool(panel, design):
     return {"onset": null.pool.scenes.onset, "past": told.past}
 
 
+def brief_study():
+    """Eight months before the start, and four from it on."""
+    panel = boroughs(np.random.default_rng(13), clusters=12, areas=12, months=12)
+    rng = np.random.default_rng(0)
+    return panel, operation(panel, TopK(k=3), "2019-09", rng, pre=3, post=3)
+
+
+def test_where_history_is_short_scenes_and_site_look_back_alike():
+    """Counts before the three months that rule and baseline read change nothing, the site's too."""
+    panel, design = brief_study()
+    result = play(panel, design, rule=TopK(k=3))
+    assert result.pool["rung"].tolist() == [4] and np.isfinite(result.effect.p_value)
+    assert result.pool["history_periods"].tolist() == [3]
+    assert any("no more history than" in note for note in result.effect.notes)
+    study = study_of(panel, design, rule=TopK(k=3), rng=np.random.default_rng(0))
+    counts = panel.counts[:, :, 0].copy()
+    own = np.flatnonzero(np.array(panel.cluster) == study.nulls[0].site.cluster)
+    counts[own, :3] += 7
+    other = panel_of(counts, panel.areas, panel.cluster, panel.periods.labels)
+    again = study_of(other, design, rule=TopK(k=3), rng=np.random.default_rng(0)).nulls[0]
+    assert np.array_equal(again.target.past, study.nulls[0].target.past)
+
+
 def two_forces():
     """Two boroughs over two years, with an operation; and a force of other years."""
     panel = boroughs(np.random.default_rng(3), clusters=2, months=24)
@@ -381,9 +405,9 @@ def test_other_forces_are_asked_where_the_own_has_no_pool():
     """Two boroughs give no test; a force of other years, numbered in its own calendar, does."""
     panel, design, theirs = two_forces()
     alone = play(panel, design)
-    assert np.isnan(alone.effect.p_value) and alone.pool["rung"].tolist() == [6]
+    assert np.isnan(alone.effect.p_value) and alone.pool["rung"].tolist() == [7]
     result = play(panel, design, other_forces={"North": theirs})
-    assert result.pool["rung"].tolist() == [4] and np.isfinite(result.effect.p_value)
+    assert result.pool["rung"].tolist() == [5] and np.isfinite(result.effect.p_value)
     assert any("other forces too" in note for note in result.effect.notes)
     draws = result.draws[result.draws["cluster"].str.startswith("North: ")]
     assert set(draws["cluster"]) == {f"North: {c}" for c in "ABCDEFGHI"}

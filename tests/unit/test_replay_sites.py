@@ -83,7 +83,7 @@ def test_sites_without_a_pool_are_named():
     early = {"A": "2019-09", "B": "2022-04"}
     panel, design = joint_operation(boroughs(rng, clusters=4, months=54), RULE, early, rng, pre=3)
     result = play(panel, design, rule=TopK(k=4, by="change"))
-    assert result.pool["rung"].tolist()[0] == 6
+    assert result.pool["rung"].tolist()[0] == 7
     assert any("1 of 2 sites have no reference" in note for note in result.effect.notes)
     assert np.isnan(result.sites["estimate"].iloc[0])
 

@@ -236,14 +236,16 @@ class Panel:
             First and last day (or month) that the records cover; by default the first and last
             that occur. A last week or block that ``end`` cuts short is left out and counted.
         missing : iterable of period
-            Periods that the source does not cover; they are missing, not zero.
+            Periods that the source does not cover; they are missing, not zero. A period without
+            any record counts as zero only where periods hold fewer than 30 records.
         offset_base, cluster, ledger
             As in :meth:`from_counts`.
 
         Raises
         ------
         InputError
-            Missing columns, unreadable dates, weeks asked of records that carry months only.
+            Missing columns, unreadable dates, weeks asked of records that carry months only,
+            empty periods among full ones that ``missing`` does not name.
         """
         check_labels(areas, ledger)
         check_sequence("missing", missing, of="periods", example="['2022-01']")

@@ -17,6 +17,7 @@ from hotspot_eval.periods import Frequency, PeriodLike, Periods, interval_days
 
 __all__ = ["grid_of_incidents"]
 
+_NEVER_EMPTY = 30
 _SIX_DIGITS = r"^(\d{4})(\d{2})$"
 _MONTH_ALONE = r"\d{4}-(?:0[1-9]|1[0-2])"
 _ISO_DAY = r"\d{4}-\d{2}-\d{2}(?:$|[T ])"
@@ -71,6 +72,7 @@ def grid_of_incidents(
     observed[:, gone] = False
     uncovered = kept & np.isin(when, gone)
     counts[:, gone] = 0
+    silent = _silent(when[inside & complete], gone, periods)
     book = ledger.step(
         "panel of incidents",
         rows_in=len(frame),
@@ -88,7 +90,10 @@ def grid_of_incidents(
             ),
             LedgerNote(reason="in a period declared missing", rows=int(uncovered.sum())),
         ],
-        remarks=[note("periods declared missing", [periods.labels[t] for t in gone])],
+        remarks=[
+            note("periods declared missing", [periods.labels[t] for t in gone]),
+            note("periods without a record, taken as zero", silent),
+        ],
     )
     cells = np.indices(shape[:2]).reshape(2, -1)
     blank = pd.DataFrame({"area": labels})
@@ -102,6 +107,26 @@ def grid_of_incidents(
         cluster=clusters(blank, cluster, "area", labels),
         ledger=book,
     )
+
+
+def _silent(when: NDArray[np.intp], gone: list[int], periods: Periods) -> list[str]:
+    """Periods in which no row lies, refused where chance does not leave a period empty."""
+    rows = np.bincount(when, minlength=len(periods))
+    covered = np.ones(len(periods), dtype=bool)
+    covered[gone] = False
+    silent = [periods.labels[t] for t in np.flatnonzero(covered & (rows == 0))]
+    usual = float(np.median(rows[covered & (rows > 0)])) if rows[covered].any() else 0.0
+    if silent and usual >= _NEVER_EMPTY:
+        raise InputError(
+            Problem(
+                where="argument 'missing'",
+                what=f"does not name periods without a single record (others hold about "
+                f"{usual:,.0f} each, so these are not covered rather than free of crime)",
+                examples=silent,
+                advice=f"Pass missing={silent!r}, or end= before them.",
+            )
+        )
+    return silent
 
 
 def _days(column: pd.Series, frequency: Frequency, name: str) -> NDArray[np.datetime64]:

@@ -275,9 +275,10 @@ def reference_from(
 
 
 def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
-    told = features(pool.scenes, site.windows, history=site.onset)
+    history = pool.lookback(site)
+    told = features(pool.scenes, site.windows, history=history)
     reference = reference_from(told, pool.scenes, len(stage.all_labels), site.onset, site.windows)
-    target = features(scene_of_site(stage, site, pool.rule, rng), site.windows)
+    target = features(scene_of_site(stage, site, pool.rule, rng), site.windows, history=history)
     return SiteNull(
         site=site,
         pool=pool,

@@ -23,6 +23,7 @@ RUNGS = (
     "same rule, two years of history",
     "same rule, shorter history",
     "same rule, other clusters at any date",
+    "same rule, no more history than rule and baseline read (weaker)",
     "same rule, other forces too",
     "mimic among areas never treated (weaker)",
     "no reference distribution",
@@ -69,6 +70,14 @@ class Pool:
     def silent(self) -> bool:
         """Whether no scene holds an event: nothing varies, so nothing can be unusual."""
         return not (self.scenes.sum_treated.any() or self.scenes.sum_controls.any())
+
+    def lookback(self, site: Site) -> int:
+        """Periods that a scene and the site may look back: what the pool's shortest past allows.
+
+        A year and a quarter tell all that matters; beyond them each looks as far as the site can.
+        """
+        enough = site.windows.year + site.windows.quarter
+        return site.onset if self.history >= enough else min(site.onset, self.history)
 
     @property
     def found(self) -> str:
@@ -188,11 +197,8 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calenda
     """
     stage, rule = troupe.stage, troupe.rule_of(site)
     long = 2 * site.windows.year
-    short = max(
-        reach_of(troupe.rule, site),
-        site.windows.gap + site.windows.pre,
-        site.windows.year + site.windows.quarter,
-    )
+    least = max(reach_of(troupe.rule, site), site.windows.gap + site.windows.pre)
+    short = max(least, min(site.windows.year + site.windows.quarter, site.onset))
     if site.onset < reach_of(troupe.rule, site):
         return replace(_pool(stage, site, troupe.play(site, long), 1, long, rule), rung=NONE)
     pools: list[Pool] = []
@@ -203,9 +209,12 @@ def climb_down(troupe: Troupe, site: Site, treated: NDArray[np.intp], *, calenda
     if most(pools) < FEWEST:
         scenes = troupe.play(site, short, during=True)
         pools.append(_pool(stage, site, scenes, 3, short, rule))
+    if most(pools) < FEWEST and least < short:
+        scenes = troupe.play(site, least, during=True)
+        pools.append(_pool(stage, site, scenes, 4, least, rule))
     if most(pools) < FEWEST and stage.others:
-        pools.append(_with_others(troupe, site, best(pools), rule))
-    if most(pools) < FEWEST and site.onset >= short:
+        pools.append(_with_others(troupe, site, pools, short, rule))
+    if most(pools) < FEWEST and site.onset >= max(short, site.windows.year + site.windows.quarter):
         pools.append(_never_treated(troupe, site, short, treated))
     found = best(pools)
     return found if len(found.scenes) >= FEWEST else replace(found, rung=NONE)
@@ -225,14 +234,17 @@ def best(pools: Sequence[Pool]) -> Pool:
     return max(pools, key=lambda pool: len(pool.scenes))
 
 
-def _with_others(troupe: Troupe, site: Site, own: Pool, rule: Rule) -> Pool:
-    """The best pool at home and the scenes of other forces."""
+def _with_others(
+    troupe: Troupe, site: Site, pools: Sequence[Pool], history: int, rule: Rule
+) -> Pool:
+    """The best pool at home with this much history, and the scenes of other forces."""
+    own = best([pool for pool in pools if pool.history >= history])
     scenes, left = own.scenes, dict(own.left_out)
-    for theirs in troupe.play_elsewhere(site, own.history):
+    for theirs in troupe.play_elsewhere(site, history):
         for why, number in theirs.left_out.items():
             left[why] = left.get(why, 0) + number
         scenes = scenes.join(theirs, left)
-    return _pool(troupe.stage, site, scenes, 4, own.history, rule)
+    return _pool(troupe.stage, site, scenes, 5, history, rule)
 
 
 def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np.intp]) -> Pool:
@@ -240,7 +252,7 @@ def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np
     allowed[treated] = False
     mimic = troupe.mimic_among(site, allowed)
     scenes = troupe.play_among(site, history, mimic, allowed)
-    return _pool(troupe.stage, site, scenes, 5, history, mimic)
+    return _pool(troupe.stage, site, scenes, 6, history, mimic)
 
 
 def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rule: Rule) -> Pool:
