@@ -138,6 +138,28 @@ def test_one_cluster_with_pairs_tells_nothing():
     assert alone is None
 
 
+def test_clusters_without_events_are_as_if_not_there():
+    rng = np.random.default_rng(8)
+    cluster, level = np.arange(24) // 4, rng.gamma(3.0, 1.0, 24)
+    level[:4] = 0.0
+    residual = np.where(level[:, None] > 0, rng.normal(size=(24, 5)), 0.0)
+
+    def found(rows):
+        return shared_shocks(
+            residual[rows],
+            np.tile(level[rows][:, None] / 5, 5),
+            cluster[rows],
+            level=level[rows],
+            own=level[rows],
+            scores=residual[rows][:, :2],
+        )
+
+    whole, rest = found(slice(None)), found(slice(4, None))
+    np.testing.assert_allclose(whole.kernel, rest.kernel, rtol=1e-12)
+    assert whole.n_clusters == pytest.approx(rest.n_clusters)
+    assert found(slice(0, 8)) is None
+
+
 def test_added_covariance_counts_pairs_of_one_cluster():
     kernel, pull = np.array([[2.0]]), np.ones((1, 1, 1))
     cells, squares = np.array([[3.0], [1.0]]), np.array([4.0])

@@ -59,7 +59,7 @@ def shared_shocks(
     Returns
     -------
     SharedShocks or None
-        None where fewer than two clusters hold two areas.
+        None where fewer than two clusters hold two areas of some level.
 
     Notes
     -----
@@ -74,19 +74,19 @@ def shared_shocks(
     both are known sums of shock and own noise after that; the two equations are solved for the
     shock.
     """
-    codes, count = np.unique(cluster, return_inverse=True, return_counts=True)[1:]
-    if int((count > 1).sum()) < 2:
-        return None
-    size = len(count)
+    codes = np.unique(cluster, return_inverse=True)[1]
+    size = int(codes.max(initial=-1)) + 1
     mass, mass2, noise = (
         np.bincount(codes, v, size).astype(np.float64) for v in (level, level**2, own)
     )
     pairs = mass**2 - mass2
+    if int((pairs > 0).sum()) < 2:
+        return None
     sums = _by_cluster(scores, codes, size)
     products = (sums**2).sum(axis=1) - np.bincount(codes, (scores**2).sum(axis=1), size)
     shock = max(float(products.sum() / pairs.sum()), 0.0)
     spread = shock * pairs + noise
-    trust = pairs / spread**2
+    trust = np.divide(pairs, spread**2, out=np.zeros(size), where=spread > 0)
     together = _by_cluster(residual, codes, size)
     joint = _by_cluster(reach, codes, size)
     area = trust[codes][:, None]
