@@ -9,7 +9,7 @@ from tests.did_worlds import panel_of, staggered
 from hotspot_eval.did import etwfe
 
 LEARNT = {"scale": "link", "effects": "area", "errors": "learnt"}
-ROBUST = {"scale": "link", "effects": "area"}
+ROBUST = {"scale": "link", "effects": "area", "errors": "cluster_robust"}
 
 
 def coverage(draws: int, seed: int) -> tuple[float, float]:

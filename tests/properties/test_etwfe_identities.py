@@ -123,15 +123,16 @@ def test_learnt_errors_are_those_of_the_other_estimators(gathered, seed):
     panel = panel_of(y, cluster=np.arange(40) // 5 if gathered else None)
     once = staggered(dict.fromkeys(range(4), 4))
     for model, other in (("poisson", PoissonDid()), ("linear", LinearDid())):
-        options = {"model": model, "scale": "link", "effects": "area", "errors": "learnt"}
-        ours = etwfe(panel, once, **options).aggregate("simple").effect
         theirs = other(panel, once).effect
-        assert ours.estimate == pytest.approx(theirs.estimate, abs=1e-9)
-        assert ours.std_error == pytest.approx(theirs.std_error, rel=1e-7)
-        assert ours.df == pytest.approx(theirs.df, rel=1e-6)
-        assert ours.inference == theirs.inference
+        for effects in ("cohort", "area"):
+            made = etwfe(panel, once, model=model, scale="link", effects=effects)
+            ours = made.aggregate("simple").effect
+            assert ours.estimate == pytest.approx(theirs.estimate, abs=1e-9)
+            assert ours.std_error == pytest.approx(theirs.std_error, rel=1e-7)
+            assert ours.df == pytest.approx(theirs.df, rel=1e-6)
+            assert ours.inference == theirs.inference
     late = staggered({0: 2, 1: 2, 7: 3})
-    ours = etwfe(panel, late, model="linear", effects="area", errors="learnt").aggregate("event")
+    ours = etwfe(panel, late, model="linear", effects="area").aggregate("event")
     theirs = Imputation(model="linear")(panel, late).event_study()
     if not gathered:
         errors = [theirs[label].std_error for label in theirs.labels]

@@ -50,7 +50,8 @@ def test_poisson_event_study_of_the_vignette(shared_data, scale, expected, toler
 def test_linear_simple_of_the_vignette(shared_data):
     frame, design, lpop = mpdta(shared_data)
     panel = panel_from(frame, "lemp")
-    effect = etwfe(panel, design, model="linear", covariates=lpop).aggregate("simple").effect
+    made = etwfe(panel, design, model="linear", covariates=lpop, errors="cluster_robust")
+    effect = made.aggregate("simple").effect
     assert effect.estimate == pytest.approx(-0.0506270331, abs=1e-10)
     assert effect.std_error == pytest.approx(0.0124972547, abs=1e-9)
 
@@ -130,6 +131,7 @@ def test_cohort_effects_are_the_delta_method_of_all_parameters(model, link, x, s
         model=model,
         scale="link" if link else "response",
         covariates=given if x else None,
+        errors="cluster_robust",
     ).aggregate("simple")
     rows, when = np.divmod(np.arange(n * t), t)
     frame = pd.DataFrame({"area": rows, "t": when, "y": y.ravel(), "first": first[rows]})
@@ -158,9 +160,8 @@ def test_area_effects_agree_with_pyfixest_over_unbalanced_panels(model, seed):
     panel = panel_of(y, observed=observed)
     design = staggered({i: int(g) for i, g in enumerate(first) if g < t})
     given = pd.Series(covariate, index=[area(i) for i in range(n)], name="x")
-    effect = etwfe(
-        panel, design, model=model, scale="link", effects="area", covariates=given
-    ).aggregate("event")
+    options = {"effects": "area", "covariates": given, "errors": "cluster_robust"}
+    effect = etwfe(panel, design, model=model, scale="link", **options).aggregate("event")
     rows, when = np.nonzero(observed)
     frame = pd.DataFrame({"area": rows, "t": when, "y": y[observed].astype(float)})
     frame["g"], frame["x"] = first[rows], covariate[rows]

@@ -170,7 +170,8 @@ def test_never_treated_etwfe_is_the_saturated_event_study_on_df_het(het):
     frame, panel, design = het
     common = {"yname": "dep_var", "idname": "unit", "tname": "year", "gname": "g"}
     peer = pf.event_study(data=frame, estimator="saturated", **common).aggregate()
-    events = etwfe(panel, design, model="linear", control="never").aggregate("event")
+    made = etwfe(panel, design, model="linear", control="never", errors="cluster_robust")
+    events = made.aggregate("event")
     # event times 11 and on come from one cohort, as both packages weigh by areas
     for e in (-9, -3, 0, 4, 10, 15):
         effect = events[str(e)]

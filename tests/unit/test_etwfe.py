@@ -59,7 +59,9 @@ def test_scales_and_words():
     assert (response.scale, link.scale) == ("count", "log_irr")
     assert np.isfinite(link.as_irr().value) and np.isnan(response.as_irr().value)
     assert np.isfinite(response.crimes_prevented().value)
-    assert response.df == 23 and "clusters − 1" in response.inference
+    assert response.df < 16 and "learnt from controls" in response.inference
+    robust = etwfe(panel, design, errors="cluster_robust").aggregate("simple").effect
+    assert robust.df == 23 and "clusters − 1" in robust.inference
     assert response.n_treated == 8 and response.n_control == 16
 
 
@@ -97,21 +99,24 @@ def test_uneven_observation_is_noted_and_area_effects_take_it_up():
     observed[:20:2, 5:] = False
     panel = panel_of(y, observed=observed)
     design = staggered(dict.fromkeys(range(20), 4))
+    robust = {"scale": "link", "errors": "cluster_robust"}
     cohort = etwfe(panel, design, scale="link").aggregate("simple").effect
-    per_area = etwfe(panel, design, scale="link", effects="area").aggregate("simple").effect
+    per_area = etwfe(panel, design, effects="area", **robust).aggregate("simple").effect
+    assert "cluster-robust" in cohort.inference
     assert any('effects="area"' in note for note in cohort.notes)
     assert cohort.estimate < -1.5 and abs(per_area.estimate) < 3 * per_area.std_error < 0.6
     assert not any('effects="area"' in note for note in per_area.notes)
 
 
-def test_one_treated_area_has_an_estimate_and_no_error():
-    effect = etwfe(panel_of(world()), staggered({0: 4})).aggregate("simple").effect
+def test_one_treated_area_has_an_estimate_and_no_cluster_robust_error():
+    made = etwfe(panel_of(world()), staggered({0: 4}), errors="cluster_robust")
+    effect = made.aggregate("simple").effect
     assert np.isfinite(effect.estimate) and np.isnan(effect.std_error)
     assert "one treated cluster" in effect.notes[0]
 
 
-def test_learnt_errors_stand_with_one_treated_area_and_say_so():
-    options = {"scale": "link", "effects": "area", "errors": "learnt"}
+@pytest.mark.parametrize("options", [{}, {"scale": "link", "effects": "area"}, {"model": "linear"}])
+def test_the_default_error_stands_with_one_treated_area_and_says_so(options):
     effect = etwfe(panel_of(world()), staggered({0: 4}), **options).aggregate("simple").effect
     assert effect.std_error > 0 and np.isfinite(effect.df)
     assert "Ferman–Pinto" in effect.inference
@@ -120,17 +125,33 @@ def test_learnt_errors_stand_with_one_treated_area_and_say_so():
     assert not any("too small" in note for note in few.effect.notes)
 
 
-@pytest.mark.parametrize(
-    ("option", "words"),
-    [
-        ({"effects": "cohort", "scale": "link"}, 'effects="area"'),
-        ({"effects": "area", "scale": "response"}, 'scale="link"'),
-        ({"effects": "area", "scale": "link", "shares": "estimated"}, 'shares="fixed"'),
-    ],
-)
-def test_learnt_errors_are_refused_where_they_cannot_be_had(option, words):
-    with pytest.raises(InputError, match=f"goes only with {words}"):
-        etwfe(panel_of(world()), staggered(starts()), errors="learnt", **option)
+def test_without_an_effect_the_error_in_events_is_that_of_the_ratio_times_the_events():
+    y = world(t=6).astype(float)
+    y[:4] = y[4:].sum(axis=0) * np.array([[0.02], [0.05], [0.1], [0.03]])
+    panel, design = panel_of(y, values=True), staggered(dict.fromkeys(range(4), 5))
+    for effects in ("cohort", "area"):
+        link = etwfe(panel, design, scale="link", effects=effects).aggregate("simple").effect
+        response = etwfe(panel, design, effects=effects).aggregate("simple").effect
+        assert abs(link.estimate) < 1e-10 and abs(response.estimate) < 1e-8
+        assert response.std_error == pytest.approx(link.std_error * y[:4, 5].mean(), rel=1e-8)
+        assert response.df == pytest.approx(link.df, rel=1e-8)
+
+
+def test_shocks_that_treatment_cut_down_cut_the_effect_too():
+    y = np.random.default_rng(4).poisson(400 * np.ones((30, 8)))
+    half = y.copy()
+    half[:4, 6:] = half[:4, 6:] // 2
+    design = staggered(dict.fromkeys(range(4), 6))
+    whole, cut = (etwfe(panel_of(v), design).aggregate("simple").effect for v in (y, half))
+    assert cut.estimate < -150 and cut.std_error == pytest.approx(whole.std_error, rel=0.01)
+
+
+def test_estimated_shares_add_to_the_learnt_error():
+    panel, design = panel_of(world()), staggered(starts())
+    fixed = etwfe(panel, design).aggregate("simple").effect
+    estimated = etwfe(panel, design, shares="estimated").aggregate("simple").effect
+    assert estimated.estimate == fixed.estimate and estimated.std_error > fixed.std_error
+    assert estimated.df == fixed.df
 
 
 def test_never_treated_controls_give_a_base_period_and_a_pre_test():

@@ -264,7 +264,10 @@ class GroupTime:
     def _noise(self, weighting: Weighting) -> tuple[Float, Float, tuple[str, ...]]:
         """Covariance of averages, their degrees of freedom, and remarks."""
         if self.noise is not None:
-            return self.noise.of(weighting.cells)
+            covariance, df, remarks = self.noise.of(weighting.cells)
+            if self.shares == "estimated":
+                covariance = covariance + cross(weighting.shares, self.cluster)
+            return covariance, df, remarks
         covariance = cross(self._influence(weighting), self.cluster)
         return covariance, np.full(len(weighting.labels), self.df), ()
 

@@ -47,7 +47,7 @@ def etwfe(
     covariates: CovariatesLike | None = None,
     anticipation: int = 0,
     shares: Shares = "fixed",
-    errors: Errors = "cluster_robust",
+    errors: Errors = "learnt",
     cluster: ClusterBy = "area",
     ci_level: float = 0.95,
 ) -> GroupTime:
@@ -76,11 +76,12 @@ def etwfe(
         Periods before the start in which effects are allowed.
     shares : {"fixed", "estimated"}
         Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
-    errors : {"cluster_robust", "learnt"}
+    errors : {"learnt", "cluster_robust"}
         ``learnt``: what treated areas do by chance is learnt from controls, as in
-        :class:`~hotspot_eval.did.PoissonDid`, which holds with few treated areas; needs
-        ``effects="area"``, the link scale of a Poisson model, and ``cluster="area"``.
-        Cluster-robust where controls are too few.
+        :class:`~hotspot_eval.did.PoissonDid`, which holds with few treated areas; cluster-robust
+        where there are fewer than two controls, with ``cluster="cluster"``, and with cohort effects
+        where the areas of a cohort are observed in different periods. ``inference`` says which.
+        ``cluster_robust`` is the estimator as published.
     cluster : {"area", "cluster"}
     ci_level : float
 
@@ -92,17 +93,16 @@ def etwfe(
     Raises
     ------
     InputError
-        If covariates are missing for areas or not finite, counts are negative, or learnt errors are
-        asked for where they cannot be had.
+        If covariates are missing for areas or not finite, or counts are negative.
 
     Notes
     -----
     g(E[y_it]) = x̃_i′a_g + x̃_i′γ_t + D_it·x̃_i′τ_gt, x̃ = (1, x) and g the logarithm or identity;
     with ``effects="area"`` α_i in place of x̃_i′a_g. Wooldridge centres covariates on their cohort's
     mean, so that the intercept of τ_gt is the effect on the mean area; the averages over the
-    cohort's areas that are told here do not depend on centring. Errors come from the delta method
-    with all cluster-robust parts, CR1 and t with clusters − 1, given covariates (and shares, unless
-    estimated); with few treated areas they are too small: ask for learnt ones.
+    cohort's areas that are told here do not depend on centring. Cluster-robust errors come from the
+    delta method, CR1 and t with clusters − 1, given covariates (and shares, unless estimated); with
+    few treated areas they are too small.
 
     Linear and balanced it equals imputation, with either kind of effects; without covariates
     Poisson does so too cell by cell, where the areas of a cohort share their periods. A cell
@@ -137,8 +137,6 @@ def etwfe(
         check_choice(name, value, get_args(options))
     check_whole("anticipation", anticipation, least=0)
     check_level("ci_level", ci_level)
-    if errors == "learnt":
-        _check_learnt(_scale(model, scale), model, effects, shares, cluster)
     sample = _sample(panel, design, model, effects)
     told = Told(
         estimand="average effect of treatment on the treated",
@@ -153,9 +151,15 @@ def etwfe(
     if not sample.reason:
         x = None if covariates is None else covariates_of(covariates, sample.areas)
         layout = lay_out(sample, x, model=model, control=control, anticipation=anticipation)
-        cells, df, noise = _estimate(sample, layout, codes, model, effects, scale, errors)
+        uneven = _uneven(sample, layout)
+        learnt = errors == "learnt" and codes is None and not (effects == "cohort" and uneven)
+        cells, df, noise = _estimate(sample, layout, codes, model, effects, scale, learnt=learnt)
         told = told if noise is None else replace(told, inference=noise.name)
-        notes = _notes(sample, layout, cells, panel.periods.labels, effects, noise)
+        notes = cohort_notes(sample, cells, panel.periods.labels, small_matter=noise is None)
+        if noise is not None and sample.n_treated < 2:
+            notes = (LIKE_CONTROLS, *notes)
+        if uneven and effects == "cohort":
+            notes = (*notes, UNEVEN)
     return GroupTime(
         sample=sample,
         cells=cells,
@@ -167,26 +171,6 @@ def etwfe(
         df=df,
         noise=noise,
     )
-
-
-def _check_learnt(
-    scale: Scale, model: Model, effects: Rows, shares: Shares, cluster: ClusterBy
-) -> None:
-    wanted = {
-        'effects="area"': effects == "area",
-        'scale="link"': model == "linear" or scale == "log_irr",
-        'shares="fixed"': shares == "fixed",
-        'cluster="area"': cluster == "area",
-    }
-    missing = [words for words, given in wanted.items() if not given]
-    if missing:
-        raise InputError(
-            Problem(
-                where="argument 'errors'",
-                what=f'"learnt" goes only with {", ".join(missing)}',
-                advice='Pass that too, or errors="cluster_robust".',
-            )
-        )
 
 
 def _scale(model: Model, scale: EffectScale) -> Scale:
@@ -215,7 +199,8 @@ def _estimate(
     model: Model,
     rows: Rows,
     scale: EffectScale,
-    errors: Errors,
+    *,
+    learnt: bool,
 ) -> tuple[Cells, float, LearntCells | None]:
     """Cells with influence under the small-sample factor, degrees of freedom, learnt errors."""
     table = table_of(sample, layout, rows=rows, model=model)
@@ -227,8 +212,11 @@ def _estimate(
     factor = np.sqrt(_small_sample(solution, int(layout.used.sum()), count))
     blocks = tuple(replace(block, right=factor * block.right) for block in cells.blocks)
     noise = None
-    if errors == "learnt":
-        noise = LearntCells.of_solution(sample, layout, solution, gradient, model)
+    if learnt:
+        response = _scale(model, scale) == "count" and model == "poisson"
+        noise = LearntCells.of_solution(
+            sample, layout, solution, cells, gradient, model, response=response
+        )
     df = float(count - 1) if count > 1 else float("nan")
     return replace(cells, blocks=blocks), df, noise
 
@@ -239,20 +227,10 @@ def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
     return clusters / max(clusters - 1, 1) * max(n_cells - 1, 1) / spare
 
 
-def _notes(
-    sample: Sample,
-    layout: Layout,
-    cells: Cells,
-    labels: tuple[str, ...],
-    rows: Rows,
-    noise: LearntCells | None,
-) -> tuple[str, ...]:
-    notes = cohort_notes(sample, cells, labels, small_matter=noise is None)
-    if noise is not None and sample.n_treated < 2:
-        notes = (LIKE_CONTROLS, *notes)
-    uneven = any(
+def _uneven(sample: Sample, layout: Layout) -> bool:
+    """Whether areas of a cohort are observed in different periods."""
+    return any(
         sample.used[layout.code == g].any(axis=0).sum()
         != sample.used[layout.code == g].all(axis=0).sum()
         for g in np.unique(layout.code)
     )
-    return (*notes, UNEVEN) if uneven and rows == "cohort" else notes

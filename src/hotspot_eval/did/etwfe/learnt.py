@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.etwfe.cells import means_of
+from hotspot_eval.did.cohorts.cells import Cells
+from hotspot_eval.did.etwfe.cells import Means, means_of
 from hotspot_eval.did.etwfe.layout import Layout
 from hotspot_eval.did.kernels import Residuals, Saturated
 from hotspot_eval.did.model import Model
@@ -28,14 +29,26 @@ class LearntCells:
     sample : Sample
     layout : Layout
     fitted : ndarray, shape (n, t)
+    known : ndarray, shape (n, t)
+        What the noise of each cell grows with; 0 where not used.
     pull : tuple of ndarray, one a cohort and one for the never-treated, shape (t·M, C)
         What one event more in a cell adds to each effect, by loading.
     model : {"poisson", "linear"}
+
+    Notes
+    -----
+    Areas are taken as they are: that their levels differ is no noise. With cohort effects every
+    area still has a level of its own, which goes by the board where the areas of a cohort share
+    their periods. On the response scale an event more in a treated cell adds 1/members to the
+    cell's effect, beside what it does through the parameters, and the error is about the events
+    that there would have been without treatment: shocks that treatment has cut down have cut the
+    effect too. Where treatment raised events the noise is that of the raised number.
     """
 
     sample: Sample
     layout: Layout
     fitted: Float
+    known: Float
     pull: tuple[Float, ...]
     model: Model
 
@@ -47,18 +60,33 @@ class LearntCells:
 
     @classmethod
     def of_solution(
-        cls, sample: Sample, layout: Layout, solution: Saturated, gradient: Float, model: Model
+        cls,
+        sample: Sample,
+        layout: Layout,
+        solution: Saturated,
+        cells: Cells,
+        gradient: Float,
+        model: Model,
+        *,
+        response: bool,
     ) -> LearntCells | None:
         """For effects with these gradients, shape (P, C); None without controls to learn from."""
         x = layout.loadings[:, 1:]
         if not enough_controls(sample, None, x if x.shape[1] else None):
             return None
         solved = solution.pull(gradient)[0]
+        pull = [slots @ solved for slots in solution.slots]
+        means = means_of(sample, layout, solution, model, "area")
+        known = means.fitted
+        if response:
+            _add_own(pull, sample, layout, cells)
+            known = _untreated(sample, layout, means)
         return cls(
             sample=sample,
             layout=layout,
-            fitted=means_of(sample, layout, solution, model, "area").fitted,
-            pull=tuple(slots @ solved for slots in solution.slots),
+            fitted=means.fitted,
+            known=np.where(layout.used, known, 0.0),
+            pull=tuple(pull),
             model=model,
         )
 
@@ -73,7 +101,7 @@ class LearntCells:
         group, lead, tilde = self._tilde([pull[:, live] for pull in pulls])
         residual = np.where(self.layout.used, self.sample.y - self.fitted, 0.0)
         used = self.layout.used
-        known = np.where(used, self.fitted, 0.0)
+        known = self.known
         shape, scale = used.astype(np.float64), np.ones(len(used))
         poisson = self.model == "poisson"
         if poisson:
@@ -116,3 +144,24 @@ class LearntCells:
             own = pulls[layout.code[i]].reshape(t, m, -1)
             tilde[:, place] = np.einsum("tmp,m->pt", own, layout.loadings[i])
         return group.ravel(), lead, np.where(layout.used[lead], tilde, 0.0)
+
+
+def _add_own(pull: list[Float], sample: Sample, layout: Layout, cells: Cells) -> None:
+    """One over the members of each cell, to the loading that is 1 for every area."""
+    size = layout.loadings.shape[1]
+    code = np.searchsorted(layout.cohorts, cells.cohort)
+    place = np.searchsorted(sample.when, cells.period)
+    for c in np.flatnonzero(~cells.is_base & np.isfinite(cells.att)):
+        members = (layout.code == code[c]) & sample.used[:, place[c]]
+        pull[code[c]][place[c] * size, c] += 1.0 / members.sum()
+
+
+def _untreated(sample: Sample, layout: Layout, means: Means) -> Float:
+    """Expected events without treatment, times the cohort's rate ratio where that is above 1."""
+    known = means.without.copy()
+    for g, start in enumerate(layout.cohorts):
+        cells = layout.used & (layout.code == g)[:, None] & (sample.when >= start)
+        expected = float(means.without[cells].sum())
+        if expected > 0:
+            known[cells] *= max(1.0, float(means.fitted[cells].sum()) / expected)
+    return known
