@@ -30,20 +30,29 @@ class LogitSolution:
         n·p and n·p(1 − p); 0 where a cell is absent.
     residualised : ndarray, shape (P, n, T)
         Regressors less their projection on the effects, with these weights.
+    eta : ndarray, shape (n, T)
+        log p/(1 − p).
     """
 
     beta: Float
     mean: Float
     weight: Float
     residualised: Float
+    eta: Float
 
 
 def solve_logit(
-    successes: Float, trials: Float, used: NDArray[np.bool_], columns: Float
+    successes: Float,
+    trials: Float,
+    used: NDArray[np.bool_],
+    columns: Float,
+    *,
+    begin: LogitSolution | None = None,
 ) -> LogitSolution:
     """Fit successes ~ Binomial(trials, logit⁻¹(α_i + γ_t + Σ xβ)), arrays of shape (n, T).
 
     Every row and every column must hold a success and a failure: the caller drops the others.
+    ``begin``: the solution of a like problem, from which the steps go on.
 
     Notes
     -----
@@ -59,8 +68,10 @@ def solve_logit(
     """
     y, n = np.where(used, successes, 0.0), np.where(used, trials, 0.0)
     rows = y.sum(axis=1, keepdims=True), n.sum(axis=1, keepdims=True)
-    eta = np.broadcast_to(np.log(rows[0] + 0.5) - np.log(rows[1] - rows[0] + 0.5), y.shape).copy()
+    eta = np.broadcast_to(np.log(rows[0] + 0.5) - np.log(rows[1] - rows[0] + 0.5), y.shape)
     beta = np.zeros(len(columns))
+    if begin is not None:
+        eta, beta = begin.eta, begin.beta
     value = _likelihood(y, n, eta)
     for _ in range(_MAX_STEPS):
         share = 1.0 / (1.0 + np.exp(-eta))
@@ -87,6 +98,7 @@ def solve_logit(
         mean=n * share,
         weight=n * share * (1.0 - share),
         residualised=tilde,
+        eta=eta,
     )
 
 
@@ -106,9 +118,9 @@ def solve_corrected_logit(
     Firth (1993), https://doi.org/10.1093/biomet/80.1.27
     """
     leverage = np.zeros(successes.shape)
+    solved = solve_logit(successes, trials, used, columns)
     for _ in range(_MAX_STEPS):
         grown = trials + leverage
-        solved = solve_logit(successes + leverage / 2.0, grown, used, columns)
         share = np.divide(solved.mean, grown, out=np.zeros(grown.shape), where=grown > 0)
         weight = np.where(used, trials * share * (1.0 - share), 0.0)
         updated = weight / weight.sum(axis=1, keepdims=True)
@@ -116,11 +128,15 @@ def solve_corrected_logit(
         leverage = updated
         if change < _TOLERANCE or np.isnan(solved.beta).any():
             break
+        solved = solve_logit(
+            successes + leverage / 2.0, trials + leverage, used, columns, begin=solved
+        )
     return LogitSolution(
         beta=solved.beta,
         mean=trials * share,
         weight=weight,
         residualised=project(weight, columns)[0],
+        eta=solved.eta,
     )
 
 
