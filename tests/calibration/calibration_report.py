@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.calibration.block_intervals import block_mean, block_share
+from tests.calibration.calibration_north import RULES, north_table
 from tests.calibration.calibration_run import SEED, Part, play_all
 from tests.calibration.calibration_text import TEXT
 from tests.calibration.calibration_together import GROUPS, together_row
 from tests.calibration.calibration_worlds import KINDS, SHOCKS, worlds_table
-from tests.calibration.placebo_study import REDUCTION, Cell, block_interval, cells
+from tests.calibration.placebo_study import REDUCTION, Cell, cells
 
 from hotspot_eval.inference.replay.ladder import RUNGS
 from hotspot_eval.inference.replay.recipe import independent_windows
@@ -40,6 +42,7 @@ def all_parts() -> list[Part]:
     together = [c for c in [*even, *tuned] if c.post == 3 and c.rule != "random"]
     return [
         *(Part(kind="peers", cell=c, option="synthetic", every=15) for c in short),
+        *(Part(kind="north", option=f"{rule}{pool}") for rule in RULES for pool in ("", "|London")),
         *(Part(kind="cells", cell=c) for c in twins),
         *(Part(kind="together", cell=c, option=g) for c in together for g in GROUPS),
         *(
@@ -83,8 +86,8 @@ def default_table(results: dict) -> pd.DataFrame:
     rows = []
     for cell, table in results.items():
         seen = table.dropna(subset=["p"])
-        size = block_interval((seen["p"] <= 0.05).astype(float), seen["cluster"], rng)
-        mean = block_interval(seen["estimate"], seen["cluster"], rng)
+        size = block_share(seen["p"] <= 0.05, seen["cluster"])
+        mean = block_mean(seen["estimate"], seen["cluster"], rng)
         error = (mean[2] - mean[1]) / 3.92
         rows.append(
             name_of(cell)
@@ -115,15 +118,12 @@ def default_table(results: dict) -> pd.DataFrame:
 
 def strata_table(results: dict) -> pd.DataFrame:
     """Size by tercile of borough level and of borough size, by quarter and by year."""
-    rng = np.random.default_rng(SEED)
     rows = []
     for cell, table in results.items():
         seen = table.dropna(subset=["p"])
         for stratum in ("level", "size", "quarter", "year"):
             for value, part in seen.groupby(stratum):
-                share, low, high = block_interval(
-                    (part["p"] <= 0.05).astype(float), part["cluster"], rng
-                )
+                share, low, high = block_share(part["p"] <= 0.05, part["cluster"])
                 rows.append(
                     name_of(cell)
                     | {
@@ -141,12 +141,11 @@ def strata_table(results: dict) -> pd.DataFrame:
 
 def rungs_table(results: dict) -> pd.DataFrame:
     """Size by how far down the ladder the pool was found."""
-    rng = np.random.default_rng(SEED)
     seen = pd.concat(list(results.values()))
     rows = []
     for rung, part in seen.groupby("rung"):
         told = part.dropna(subset=["p"])
-        share, low, high = block_interval((told["p"] <= 0.05).astype(float), told["cluster"], rng)
+        share, low, high = block_share(told["p"] <= 0.05, told["cluster"])
         rows.append(
             {
                 "rung": int(rung),
@@ -187,7 +186,7 @@ def joint_table(told: Told, outcomes: Iterable[str]) -> pd.DataFrame:
     for part, table in told.items():
         if part.kind == "together" and part.cell.outcome in set(outcomes):
             name = {"outcome": part.cell.outcome, "rule": part.cell.rule, "boroughs": part.option}
-            rows.append(name | together_row(table, SEED))
+            rows.append(name | together_row(table))
     return pd.DataFrame(rows)
 
 
@@ -226,6 +225,9 @@ def write_report(data: Path, target: Path) -> dict[str, pd.DataFrame]:
         "rungs": rungs_table(chosen(told, [*MAIN, *TUNING, *ONCE])),
         "mimic": default_table(chosen(told, MAIN, mimicked=True)),
         "other": default_table(chosen(told, ["LSOA burglary 2019–20"])),
+        "north": north_table(
+            pd.concat([table for part, table in told.items() if part.kind == "north"])
+        ),
         "cheap": peers_table(told, "cheap", ["outcome", "rule", "post/pre/gap"]),
         "dear": peers_table(told, "dear", ["outcome", "rule", "post/pre/gap"]),
         "synthetic": peers_table(told, "synthetic", ["outcome", "rule", "post/pre/gap"]),
@@ -351,6 +353,7 @@ def _document(tables: dict[str, pd.DataFrame]) -> str:
         rungs=markdown(tables["rungs"]),
         mimic=markdown(tables["mimic"][SHORT]),
         other=markdown(tables["other"][SHORT]),
+        north=markdown(tables["north"]),
         joint=markdown(tables["joint"]),
         joint_mean=markdown(joint_mean(tables["joint"])),
         joint_tuning=markdown(tables["joint tuning"]),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.calibration.calibration_north import study_north
 from tests.calibration.calibration_peers import peers
 from tests.calibration.calibration_together import study_together
 from tests.calibration.calibration_worlds import worlds
@@ -52,6 +53,10 @@ def panel_of(data: Path, outcome: str) -> Panel:
 
 def play_part(data: Path, part: Part) -> pd.DataFrame:
     """One row a study or world."""
+    if part.kind == "north":
+        rule, _, pool = part.option.partition("|")
+        london = panel_of(data, "LSOA burglary 2019–20") if pool else None
+        return study_north(data, rule, SEED, london=london)
     if part.kind == "worlds":
         name, shock = part.option.split("|")
         return worlds(name, shock, SEED + part.first, part.count)

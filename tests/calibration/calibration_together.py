@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from tests.calibration.block_intervals import block_share
 from tests.calibration.calibration_worlds import KEPT, acted
-from tests.calibration.placebo_study import Cell, block_interval
+from tests.calibration.placebo_study import Cell
 
 from hotspot_eval.design import Design
 from hotspot_eval.inference.replay.engine import study_of, verdict_of
@@ -64,12 +65,10 @@ def _design(panel: Panel, cell: Cell, begin: dict[str, int], rng: np.random.Gene
     )
 
 
-def together_row(told: pd.DataFrame, seed: int) -> dict[str, object]:
+def together_row(told: pd.DataFrame) -> dict[str, object]:
     """Size, coverage, spread and power of one group's studies."""
     seen = told.dropna(subset=["p"])
-    share, low, high = block_interval(
-        (seen["p"] <= 0.05).astype(float), seen["onset"], np.random.default_rng(seed)
-    )
+    share, low, high = block_share(seen["p"] <= 0.05, seen["onset"])
     return {
         "studies": len(told),
         "dates": told["onset"].nunique(),

@@ -19,7 +19,8 @@ from hotspot_eval.inference.replay import Mimic, TopK
 from hotspot_eval.inference.replay.engine import reference_from
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, NONE
 from hotspot_eval.inference.replay.recipe import Features, features
-from hotspot_eval.inference.replay.scenes import Scenes, Stage, Windows, act
+from hotspot_eval.inference.replay.scenes import Scenes, act
+from hotspot_eval.inference.replay.stage import Stage, Windows
 from hotspot_eval.panel import Panel
 from hotspot_eval.significance import weighted_p_values
 
@@ -258,20 +259,6 @@ def yardstick(table: pd.DataFrame) -> pd.DataFrame:
         z = (table[f"change{suffix}"] - mean) / spread
         out[f"p_yardstick{suffix}"] = 2 * stats.norm.sf(z.abs())
     return out
-
-
-def block_interval(
-    value: pd.Series, cluster: pd.Series, rng: np.random.Generator, draws: int = 999
-) -> tuple[float, float, float]:
-    """Mean, and its 95 % interval from resampling whole boroughs."""
-    keep = value.notna()
-    total = value[keep].groupby(cluster[keep]).agg(["sum", "count"]).to_numpy(float)
-    if not len(total):
-        return float("nan"), float("nan"), float("nan")
-    picked = rng.integers(0, len(total), (draws, len(total)))
-    means = total[picked, 0].sum(axis=1) / total[picked, 1].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(value[keep].mean()), float(low), float(high)
 
 
 def cells(outcomes: Iterable[str], *, mimicked: bool = False) -> Iterator[Cell]:

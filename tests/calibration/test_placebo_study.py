@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.calibration.block_intervals import block_share
 from tests.calibration.calibration_peers import peers
 from tests.calibration.calibration_report import all_parts, write_report
 from tests.calibration.calibration_run import Part, play_all
@@ -15,7 +16,6 @@ from tests.calibration.calibration_together import study_together, together_row
 from tests.calibration.calibration_worlds import judge
 from tests.calibration.placebo_study import (
     Cell,
-    block_interval,
     play,
     stage_of,
     study_cell,
@@ -43,9 +43,7 @@ def test_default_holds_size_where_ordinary_tools_do_not(wards):
     table = study_cell(wards, RISE, np.random.default_rng(1), every=5)
     seen = table.dropna(subset=["p"])
     assert len(seen) > 150 and table["p"].isna().mean() < 0.07
-    size, low, high = block_interval(
-        (seen["p"] <= 0.05).astype(float), seen["cluster"], np.random.default_rng(1)
-    )
+    size, low, high = block_share(seen["p"] <= 0.05, seen["cluster"])
     assert size <= 0.11 and low <= 0.07 and high >= 0.03
     assert abs(seen["estimate"].mean()) < 3 * seen["estimate"].std() / np.sqrt(len(seen))
     assert seen["expected_change"].mean() < -0.2
@@ -90,7 +88,7 @@ def test_joined_boroughs_hold_size_under_shared_shocks(name):
 
 def test_joined_boroughs_know_their_spread_on_real_counts(wards):
     """Ten dates × eight groups of four: the SD of 80 effects has a standard error of 8 %."""
-    row = together_row(study_together(wards, RISE, np.random.default_rng(1), group="4"), 1)
+    row = together_row(study_together(wards, RISE, np.random.default_rng(1), group="4"))
     assert row["NaN"] == 0
     assert 0.75 < row["SD of effects"] / row["root mean square SE"] < 1.3
     assert row["size"] < 0.14 and row["power at −20 %"] > 0.5
