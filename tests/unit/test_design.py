@@ -228,3 +228,31 @@ def test_steps_and_weeks(panel):
     steps = Periods.span(0, 4, frequency="step")
     share, _ = lay_spells(steps, [Spell(area="A", start=1, end=2), Spell(area="A", start=2)])
     assert share.tolist() == [0, 1, 1, 1, 1]
+
+
+def test_what_was_delivered_elsewhere_is_no_control_and_no_part_of_the_design(panel):
+    beside = [
+        Spell(area="C", start="2022-03", end="2022-04"),
+        Spell(area="C", start=dt.date(2022, 9, 30), end=dt.date(2022, 10, 1)),
+        Spell(area="D", start=dt.date(2020, 1, 1)),
+        Spell(area="E", start=dt.date(2024, 1, 1)),
+    ]
+    design = Design(treated=["A"], start="2022-07", elsewhere=beside)
+    assert design.treated == ("A",)
+    chosen = design.on(panel)
+    assert chosen.role.tolist() == ["treated", "control", *["excluded"] * 3]
+    cells = design.treated_elsewhere(panel)
+    assert np.flatnonzero(cells[2]).tolist() == [2, 3, 8, 9]
+    assert cells.sum(axis=1).tolist() == [0, 0, 4, 12, 0]
+    assert "3 treated elsewhere" in repr(design)
+    named = Design(treated=["A"], start="2022-07", controls=["B", "C"], elsewhere=beside)
+    assert named.on(panel).role.tolist()[1:4] == ["control", "control", "excluded"]
+    assert not Design(treated=["A"], start="2022-07").treated_elsewhere(panel).any()
+
+
+def test_elsewhere_takes_spells_of_the_panel(panel):
+    with pytest.raises(InputError, match="elsewhere"):
+        Design(treated=["A"], start="2022-07", elsewhere=["B"])
+    stranger = Design(treated=["A"], start="2022-07", elsewhere=[Spell(area="Z", start="2022-01")])
+    with pytest.raises(InputError, match="Z"):
+        stranger.treated_elsewhere(panel)

@@ -65,6 +65,33 @@ def test_controls_are_of_the_same_borough_and_never_treated(tmp_path, panel):
     assert named.excluded == ("B",)
 
 
+def test_the_design_knows_what_was_delivered_elsewhere(tmp_path, panel):
+    register = register_of(
+        tmp_path,
+        "North,a,A,2022-06-01,2022-06-30",
+        "North,late,B,2023-03-01,2023-03-31",
+        "South,e,E,2022-02-10,2022-02-20",
+        "South,e,E,2022-05-01,2022-05-31",
+        "South,out,Z,2022-05-01,2022-05-31",
+        header="Borough,Site,Area,Start,End",
+    )
+
+    def told(**options):
+        design = register.select(boroughs=["North"]).design(panel, **options)
+        assert design.treated == ("A",)
+        return [(s.area, str(s.start), s.end and str(s.end)) for s in design.elsewhere]
+
+    assert told() == [
+        ("B", "2023-03-01", "2023-03-31"),
+        ("E", "2022-02-10", "2022-02-20"),
+        ("E", "2022-05-01", "2022-05-31"),
+    ]
+    assert told(exposure="ever_after") == [("B", "2023-03-01", None), ("E", "2022-02-10", None)]
+    both = register.select(kinds=["hotspot"]).design(panel)
+    assert both.treated == ("A", "E")
+    assert [spell.area for spell in both.elsewhere] == ["B"]
+
+
 def test_select_does_not_turn_treated_areas_into_controls(tmp_path, panel):
     register = register_of(
         tmp_path,

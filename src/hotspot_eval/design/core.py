@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from html import escape
 from typing import Any, Literal, Protocol
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hotspot_eval.design.rules import checked_spells, one_each
 from hotspot_eval.design.spells import Spell, lay_spells
 from hotspot_eval.errors import InputError, Problem, check_sequence, check_type
 from hotspot_eval.panel import Panel, area_ids
@@ -67,6 +68,9 @@ class Design:
         By default every area that has no other role.
     catchment, excluded : sequence of area ids
         Areas where displacement is looked for; areas kept out of everything.
+    elsewhere : sequence of Spell
+        What was delivered beside this design: by other operations, or by the same one in other
+        boroughs. These areas are no controls by default, and no replay uses the treated cells.
     pre_periods, post_periods : int, optional
         Length of the windows before and from each area's first treated period; by default all
         there is.
@@ -92,6 +96,7 @@ class Design:
     controls: Sequence[object] | None = None
     catchment: Sequence[object] = ()
     excluded: Sequence[object] = ()
+    elsewhere: Sequence[Spell] = ()
     pre_periods: int | None = None
     post_periods: int | None = None
     gap: int = 0
@@ -103,17 +108,15 @@ class Design:
             if given is not None or name != "controls":
                 check_sequence(name, given, of="ids", example="['A', 'B']")
                 put(self, name, tuple(dict.fromkeys(area_ids(given))))
-        check_sequence("spells", self.spells, of="Spell", example="[Spell(area=…, start=…)]")
-        spells = tuple(self.spells)
-        for spell in spells:
-            check_type("spells", spell, Spell, advice="Give Spell(area=…, start=…) each.")
+        spells = checked_spells(self.spells, "spells")
+        put(self, "elsewhere", checked_spells(self.elsewhere, "elsewhere"))
         if start is not None:
             if spells:
                 raise InputError(
                     Problem(where="Design", what="takes treated and start, or spells, not both")
                 )
-            starts = _one_each(start, self.treated, "start")
-            ends = _one_each(end, self.treated, "end")
+            starts = one_each(start, self.treated, "start")
+            ends = one_each(end, self.treated, "end")
             spells = tuple(
                 Spell(area=str(area), start=first, end=last)
                 for area, first, last in zip(self.treated, starts, ends, strict=True)
@@ -192,6 +195,7 @@ class Design:
         role = np.full(n, "excluded", dtype="<U9")
         if self.controls is None:
             role[:] = "control"
+            role[panel.positions([spell.area for spell in self.elsewhere])] = "excluded"
         else:
             role[panel.positions(self.controls)] = "control"
         role[panel.positions(self.catchment)] = "catchment"
@@ -219,6 +223,20 @@ class Design:
             first=first,
             used=self._windows(panel, role, first),
         )
+
+    def treated_elsewhere(self, panel: Panel) -> NDArray[np.bool_]:
+        """Cells treated beside this design, shape (N, T); spells outside the panel treat none.
+
+        Raises
+        ------
+        InputError
+            If areas are not in the panel.
+        """
+        treated = np.zeros(panel.shape[:2], dtype=bool)
+        rows = panel.positions([spell.area for spell in self.elsewhere])
+        for row, spell in zip(rows, self.elsewhere, strict=True):
+            treated[row] |= panel.periods.share(spell.start, spell.end) > 0
+        return treated
 
     def _lay(
         self, panel: Panel, rows: NDArray[np.intp]
@@ -287,10 +305,12 @@ class Design:
         when = starts[0] if len(starts) == 1 else f"{len(starts)} starts from {starts[0]}"
         pre = "all" if self.pre_periods is None else self.pre_periods
         post = "all" if self.post_periods is None else self.post_periods
+        beside = len({spell.area for spell in self.elsewhere})
         return (
             f"Design: {len(self.treated)} treated against {against}, {when}; "
             f"{pre} periods before, {post} from the start, gap {self.gap}; "
             f"{len(self.catchment)} catchment, {len(self.excluded)} excluded"
+            + (f"; {beside} treated elsewhere" if beside else "")
         )
 
     def _repr_html_(self) -> str:
@@ -324,33 +344,6 @@ def check_study(panel: object, design: object) -> None:
     """
     check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
     check_type("design", design, Design, advice="Make one with Design(treated=…, start=…).")
-
-
-def _one_each(value: Any, treated: Sequence[object], name: str) -> list[Any]:
-    if isinstance(value, Mapping):
-        table = dict(zip(area_ids(value), value.values(), strict=True))
-        absent = [area for area in treated if area not in table]
-        if absent:
-            raise InputError(
-                Problem(
-                    where=f"argument '{name}'",
-                    what="has no entry for treated areas",
-                    examples=absent,
-                )
-            )
-        return [table[str(area)] for area in treated]
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        values = list(value)
-        if len(values) != len(treated):
-            raise InputError(
-                Problem(
-                    where=f"argument '{name}'",
-                    what=f"has {len(values)} entries for {len(treated)} treated areas",
-                    advice="Give one period, or one for each area.",
-                )
-            )
-        return values
-    return [value] * len(treated)
 
 
 def _design_problems(design: Design) -> list[Problem]:

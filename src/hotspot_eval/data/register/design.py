@@ -122,6 +122,7 @@ def place_spells(
         controls=roles["controls"],
         catchment=roles["catchment"],
         excluded=roles["excluded"],
+        elsewhere=_beside([frame[reason != ""], elsewhere], panel, rule),
         pre_periods=rule.pre_periods,
         post_periods=rule.post_periods,
         gap=rule.gap,
@@ -240,6 +241,21 @@ def _spells(used: pd.DataFrame, rule: DesignRule) -> list[Spell]:
             )
         )
     return made
+
+
+def _beside(frames: Sequence[pd.DataFrame], panel: Panel, rule: DesignRule) -> list[Spell]:
+    """What the register delivered beside the design, in areas of the panel."""
+    columns = ["area", "start", "end"]
+    parts = [f.loc[f["area"].isin(panel.areas), columns] for f in frames]
+    inside = pd.concat([part for part in parts if len(part)] or parts)
+    if rule.exposure == "ever_after":
+        first = inside.groupby("area", sort=True)["start"].min()
+        return [Spell(area=str(area), start=start.date()) for area, start in first.items()]
+    spells = inside.drop_duplicates().sort_values(columns)
+    return [
+        Spell(area=area, start=start.date(), end=None if pd.isna(end) else end.date())
+        for area, start, end in row_values(spells, *columns)
+    ]
 
 
 def _roles(
