@@ -77,9 +77,9 @@ all.
 {other}
 
 Another force, short of everything: Northumbria's street files, fourteen crime types by LSOA in
-seven districts, seventeen months of which the twelfth is missing. Three months after, three before. Only
-with eight months before the start do its own districts give 39 scenes, on a rung where scenes and
-site look back three months and no further; before that the answer is NaN with that reason. Such
+seven districts, seventeen months of which the twelfth is missing. Three months after, three before.
+Only with eight months before the start do its own districts give 39 scenes, on a rung where scenes
+and site look back three months and no further; before that the answer is NaN with that reason. Such
 intervals are wide. With another force beside it every start has a verdict.
 
 {north}
