@@ -189,7 +189,7 @@ def test_no_scenes_no_test():
 
 def test_never_treated_areas_are_the_last_resort(world):
     """Every borough starts at once: nothing overlaps but areas never treated."""
-    panel = boroughs(np.random.default_rng(5), clusters=8, areas=20, months=24)
+    panel = boroughs(np.random.default_rng(5), clusters=9, areas=20, months=24)
     rng = np.random.default_rng(0)
     rule = TopK(k=3, lookback=14)
     chosen = rule(panel, "2020-08", rng)

@@ -149,7 +149,7 @@ def _rehearse(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     scenes, windows = null.pool.scenes, null.site.windows
-    told = features(scenes, windows, history=null.site.onset)
+    told = features(scenes, windows, history=null.history)
     distance = np.abs(np.log(told.expected + 0.5) - np.log(null.expectation.expected + 0.5))
     rows = []
     for row in np.argsort(distance, kind="stable")[:studies]:

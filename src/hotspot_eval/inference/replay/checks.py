@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, reach_of
 from hotspot_eval.inference.replay.null import SiteNull
 from hotspot_eval.inference.replay.rules import Mimic, Rule, TopK
-from hotspot_eval.inference.replay.scenes import Site, Stage
+from hotspot_eval.inference.replay.stage import Site, Stage
 from hotspot_eval.periods import Periods
 from hotspot_eval.results import Check
 from hotspot_eval.significance import normal_or_t_p_value, wald_p_value
@@ -248,6 +248,6 @@ def _picks(stage: Stage, site: Site, rule: Rule, rng: np.random.Generator) -> se
     if isinstance(rule, Mimic):
         return set(site.treated.tolist())
     period = stage.panel.periods.labels[site.onset]
-    rows: NDArray[np.intp] = stage.panel.positions(rule(stage.panel, period, rng))
+    rows: NDArray[np.intp] = stage.panel.positions(rule(stage.candidates(), period, rng))
     home = stage.cluster[rows] == stage.labels.index(site.cluster)
     return set(rows[home & ~stage.excluded[rows]].tolist())

@@ -14,7 +14,7 @@ from hotspot_eval.errors import InputError, Problem, check_choice, check_type
 from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.inference.replay.checks import checks_of
 from hotspot_eval.inference.replay.joint import judge_several
-from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down
+from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down, reach_of
 from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one
 from hotspot_eval.inference.replay.plain import plain_draws, plain_effect, plain_of_several
 from hotspot_eval.inference.replay.recipe import (
@@ -25,15 +25,8 @@ from hotspot_eval.inference.replay.recipe import (
 )
 from hotspot_eval.inference.replay.result import ReplayResult
 from hotspot_eval.inference.replay.rules import Rule, periods_per_year
-from hotspot_eval.inference.replay.scenes import (
-    Scenes,
-    Site,
-    Stage,
-    Windows,
-    scene_of_site,
-    set_stage,
-    sites_of,
-)
+from hotspot_eval.inference.replay.scenes import Scenes, scene_of_site
+from hotspot_eval.inference.replay.stage import Site, Stage, Windows, set_stage, sites_of
 from hotspot_eval.inference.replay.told import (
     adjusted_effect,
     counted,
@@ -275,13 +268,15 @@ def reference_from(
 
 
 def _null(stage: Stage, site: Site, pool: Pool, rng: np.random.Generator) -> SiteNull:
-    history = pool.lookback(site)
+    scene = scene_of_site(stage, site, pool.rule, rng, reach=reach_of(pool.rule, site))
+    history = min(pool.lookback(site), site.onset - int(scene.since[0]))
     told = features(pool.scenes, site.windows, history=history)
     reference = reference_from(told, pool.scenes, len(stage.all_labels), site.onset, site.windows)
-    target = features(scene_of_site(stage, site, pool.rule, rng), site.windows, history=history)
+    target = features(scene, site.windows, history=history)
     return SiteNull(
         site=site,
         pool=pool,
+        history=history,
         reference=reference,
         expectation=reference.expect(target, stage.labels.index(site.cluster)),
         told=told,

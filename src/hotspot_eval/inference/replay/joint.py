@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from hotspot_eval.inference.replay.null import SiteNull, Verdict
 from hotspot_eval.inference.replay.recipe import AROUND, independent_windows
-from hotspot_eval.inference.replay.scenes import Windows
+from hotspot_eval.inference.replay.stage import Windows
 from hotspot_eval.significance import Alternative, normal_or_t_interval, normal_or_t_p_value
 
 Vector = NDArray[np.float64]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.inference.replay.recipe import independent_windows
 from hotspot_eval.inference.replay.rules import Mimic, Rule
-from hotspot_eval.inference.replay.scenes import Scenes, Site, Stage, act
+from hotspot_eval.inference.replay.scenes import Scenes, act
+from hotspot_eval.inference.replay.stage import Site, Stage
 
 __all__ = ["ENOUGH", "FEWEST", "Pool", "Troupe", "climb_down", "reach_of"]
 
@@ -114,7 +115,7 @@ class Troupe:
         """The rule for a site; a mimic is told whom to imitate."""
         if not isinstance(self.rule, Mimic):
             return self.rule
-        return self.rule.like(self.stage.panel, _design_of(self.stage, site))
+        return self.rule.like(self.stage.candidates(), _design_of(self.stage, site))
 
     def play(self, site: Site, history: int, *, during: bool = False) -> Scenes:
         """Scenes of the rule that may stand in for the site.
@@ -157,16 +158,18 @@ class Troupe:
 
     def mimic_among(self, site: Site, allowed: NDArray[np.bool_]) -> Rule:
         """A mimic that sees the allowed areas only."""
-        mimic = self.rule if isinstance(self.rule, Mimic) else Mimic()
+        mimic = self.rule
+        if not isinstance(mimic, Mimic):
+            mimic = Mimic(on=getattr(self.rule, "on", None))
         return _hide(
-            mimic.like(self.stage.panel, _design_of(self.stage, site)), self.stage, allowed
+            mimic.like(self.stage.candidates(), _design_of(self.stage, site)), self.stage, allowed
         )
 
     def play_among(
         self, site: Site, history: int, rule: Rule, allowed: NDArray[np.bool_]
     ) -> Scenes:
-        """Scenes of a rule among the allowed areas."""
-        return act(
+        """Scenes of a rule among the allowed areas, up to the site's start; of its own, before."""
+        played = act(
             self.stage,
             site.windows,
             rule,
@@ -176,6 +179,7 @@ class Troupe:
             last=site.onset,
             allowed=allowed,
         )
+        return _admissible(played, self.stage, site, during=True)
 
 
 def reach_of(rule: Rule, site: Site) -> int:
@@ -250,6 +254,7 @@ def _with_others(
 def _never_treated(troupe: Troupe, site: Site, history: int, treated: NDArray[np.intp]) -> Pool:
     allowed = np.ones(len(troupe.stage.cluster), dtype=bool)
     allowed[treated] = False
+    allowed &= ~troupe.stage.excluded
     mimic = troupe.mimic_among(site, allowed)
     scenes = troupe.play_among(site, history, mimic, allowed)
     return _pool(troupe.stage, site, scenes, 6, history, mimic)

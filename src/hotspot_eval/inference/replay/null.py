@@ -8,7 +8,7 @@ import numpy as np
 
 from hotspot_eval.inference.replay.ladder import Pool
 from hotspot_eval.inference.replay.recipe import Expectation, Features, Reference
-from hotspot_eval.inference.replay.scenes import Site
+from hotspot_eval.inference.replay.stage import Site
 from hotspot_eval.significance import Alternative
 
 __all__ = ["SiteNull", "Verdict", "judge_one"]
@@ -18,11 +18,13 @@ __all__ = ["SiteNull", "Verdict", "judge_one"]
 class SiteNull:
     """One site with its pool and what the pool says.
 
-    ``told`` are the pool's scenes as features, ``target`` is the site's own.
+    ``told`` are the pool's scenes as features, ``target`` is the site's own; none reads more than
+    ``history`` periods before its start.
     """
 
     site: Site
     pool: Pool
+    history: int
     reference: Reference
     expectation: Expectation
     told: Features

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, Estimator, Spell
 from hotspot_eval.inference.replay.null import SiteNull
-from hotspot_eval.inference.replay.scenes import Scenes, Site, Stage
+from hotspot_eval.inference.replay.scenes import Scenes
+from hotspot_eval.inference.replay.stage import Site, Stage
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Scale
 from hotspot_eval.significance import Alternative, weighted_critical_value, weighted_p_values

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, nnls
 
-from hotspot_eval.inference.replay.scenes import Scenes, Windows
+from hotspot_eval.inference.replay.scenes import Scenes
+from hotspot_eval.inference.replay.stage import Windows
 from hotspot_eval.significance import Alternative, weighted_critical_value, weighted_p_values
 
 __all__ = [
@@ -247,8 +248,8 @@ def features(scenes: Scenes, windows: Windows, *, history: int | None = None) ->
 def _floor(scenes: Scenes, history: int | None) -> Places:
     """First period that each scene may read, in its own panel."""
     if history is None:
-        return np.zeros_like(scenes.at)
-    return np.asarray(np.maximum(scenes.at - history, 0))
+        return scenes.since
+    return np.asarray(np.maximum(scenes.at - history, scenes.since))
 
 
 def _around(scenes: Scenes, windows: Windows, events: Events, floor: Places) -> list[Vector]:

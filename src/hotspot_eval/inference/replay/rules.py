@@ -239,6 +239,8 @@ def _looked_at(panel: Panel, on: Panel | None) -> Panel:
     """The panel that the choice looked at."""
     if on is None:
         return panel
+    if set(panel.areas) < set(on.areas):
+        on = on.select(areas=panel.areas)
     if on.areas != panel.areas or on.periods.labels != panel.periods.labels:
         raise InputError(
             Problem(

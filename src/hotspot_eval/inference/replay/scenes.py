@@ -2,127 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Assignment, Design
 from hotspot_eval.errors import InputError, Problem
-from hotspot_eval.inference.replay.rules import Rule, periods_per_year
-from hotspot_eval.panel import Panel
-from hotspot_eval.periods import PeriodLike
+from hotspot_eval.inference.replay.rules import Rule
+from hotspot_eval.inference.replay.stage import Site, Stage, Windows
 
-__all__ = ["Scenes", "Site", "Stage", "Windows", "act", "scene_of_site", "set_stage", "sites_of"]
-
-WHOLE_PANEL = "all areas"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Windows:
-    """Lengths, in periods, counted from the first treated one.
-
-    Parameters
-    ----------
-    pre, gap : int
-        Baseline, and the periods left out between it and the start.
-    on : tuple of int
-        Offsets from the start that are treated; an on/off operation leaves holes.
-    year, quarter : int
-        Periods in a year and in three months.
-    """
-
-    pre: int
-    gap: int
-    on: tuple[int, ...]
-    year: int
-    quarter: int
-
-    @property
-    def post(self) -> int:
-        """Periods from the start to the last treated one."""
-        return self.on[-1] + 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Site:
-    """The treated areas of one cluster that start together.
-
-    Parameters
-    ----------
-    cluster : str
-    onset : int
-        Position of the first treated period.
-    treated, controls : ndarray of int
-        Rows of the panel.
-    windows : Windows
-    shares : ndarray, shape (len(windows.on),)
-        Mean share of the treated areas' periods that is treated, at each treated offset.
-    """
-
-    cluster: str
-    onset: int
-    treated: NDArray[np.intp]
-    controls: NDArray[np.intp]
-    windows: Windows
-    shares: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
-    """What every scene of a study shares.
-
-    Parameters
-    ----------
-    panel : Panel
-        Of one outcome.
-    counts : ndarray, shape (N, T)
-    cluster : ndarray of int, shape (N,)
-        Position of each area's label in ``labels``.
-    labels : tuple of str
-    usable : ndarray of bool, shape (N, T)
-        Cells that are observed and neither treated, nor a catchment of what is, nor in washout.
-    excluded : ndarray of bool, shape (N,)
-    breaks : tuple of int
-        Positions of periods that start after a break in recording.
-    everywhere : bool
-        Whether controls come from the whole panel rather than from the scene's own cluster.
-    washout : int
-        Periods after a treated one that may not enter a scene.
-    shift : int
-        Position of this panel's first period in the calendar of the study's panel.
-    others : tuple of Stage
-        Panels of other forces, on which nothing was done.
-    """
-
-    panel: Panel
-    counts: NDArray[np.float64]
-    cluster: NDArray[np.intp]
-    labels: tuple[str, ...]
-    usable: NDArray[np.bool_]
-    excluded: NDArray[np.bool_]
-    breaks: tuple[int, ...]
-    everywhere: bool
-    washout: int = 0
-    shift: int = 0
-    others: tuple[Stage, ...] = ()
-
-    @property
-    def all_labels(self) -> tuple[str, ...]:
-        """Labels of the own clusters, then of those of other forces."""
-        return self.labels + tuple(label for stage in self.others for label in stage.labels)
-
-    @property
-    def all_stages(self) -> tuple[Stage, ...]:
-        """The own stage, then the others: what ``Scenes.source`` counts."""
-        return (self, *self.others)
-
-    def period_labels(self, scenes: Scenes) -> list[str]:
-        """The period in which each scene starts, in the words of its own panel."""
-        words = [stage.panel.periods.labels for stage in self.all_stages]
-        return [words[s][at] for s, at in zip(scenes.source, scenes.at, strict=True)]
+__all__ = ["Scenes", "act", "scene_of_site"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,14 +26,18 @@ class Scenes:
         Position in ``Stage.all_labels``; first period after the start, in the study's calendar.
     source, at : ndarray of int, shape (S,)
         Position of the scene's panel in ``Stage.all_stages``, and of ``onset`` in that panel.
+    since : ndarray of int, shape (S,)
+        First period, in the scene's panel, from which on no cell of its areas is touched or
+        missing: its history begins there.
     treated, controls : tuple of ndarray of int
         Rows chosen and rows compared with, for each scene.
     sum_treated, sum_controls : ndarray, shape (S, T + 1)
         Events before each period, summed over these rows; column 0 is 0.
     sum_near, sum_far : ndarray, shape (S, T + 1)
         The same for the controls in the scene's own cluster, and for the areas of other clusters
-        whose windows are clean and that the rule did not choose: those it chose may be treated at
-        the real date, so a scene may not look at them either.
+        that were clean all along and that the rule did not choose: those it chose may be treated at
+        the real date, so a scene may not look at them either. Where the rule reads touched
+        cells, the treated stand for whom it chose.
     left_out : dict
         Reason → number of cluster × date pairs that are no scene.
     """
@@ -151,6 +46,7 @@ class Scenes:
     onset: NDArray[np.intp]
     source: NDArray[np.intp]
     at: NDArray[np.intp]
+    since: NDArray[np.intp]
     treated: tuple[NDArray[np.intp], ...]
     controls: tuple[NDArray[np.intp], ...]
     sum_treated: NDArray[np.float64]
@@ -169,6 +65,7 @@ class Scenes:
             onset=self.onset[rows],
             source=self.source[rows],
             at=self.at[rows],
+            since=self.since[rows],
             treated=tuple(self.treated[row] for row in rows),
             controls=tuple(self.controls[row] for row in rows),
             sum_treated=self.sum_treated[rows],
@@ -194,6 +91,7 @@ class Scenes:
             onset=np.concatenate([self.onset, other.onset]),
             source=np.concatenate([self.source, other.source]),
             at=np.concatenate([self.at, other.at]),
+            since=np.concatenate([self.since, other.since]),
             treated=self.treated + other.treated,
             controls=self.controls + other.controls,
             sum_treated=padded("sum_treated"),
@@ -203,134 +101,14 @@ class Scenes:
             left_out=left_out,
         )
 
+    def period_labels(self, stage: Stage) -> list[str]:
+        """The period in which each scene starts, in the words of its own panel."""
+        words = [each.panel.periods.labels for each in stage.all_stages]
+        return [words[s][at] for s, at in zip(self.source, self.at, strict=True)]
+
     def odds(self) -> NDArray[np.float64]:
         """Controls for each treated area, shape (S,)."""
         return np.array([len(c) / len(t) for t, c in zip(self.treated, self.controls, strict=True)])
-
-
-def sites_of(panel: Panel, design: Design, assignment: Assignment) -> tuple[Site, ...]:
-    """The design as sites: one for each cluster and first treated period."""
-    labels = np.array(panel.cluster or [WHOLE_PANEL] * len(panel.areas))
-    treated = assignment.rows("treated")
-    controls = assignment.rows("control")
-    everywhere = bool(set(labels[controls]) - set(labels[treated])) or panel.cluster is None
-    keys = sorted({(labels[row], int(assignment.first[row])) for row in treated})
-    sites = []
-    for label, onset in keys:
-        rows = treated[(labels[treated] == label) & (assignment.first[treated] == onset)]
-        own = controls if everywhere else controls[labels[controls] == label]
-        shares = assignment.treatment[rows][:, onset:] * assignment.used[rows][:, onset:]
-        on = np.flatnonzero((shares > 0).any(axis=0))
-        year = periods_per_year(panel)
-        windows = Windows(
-            pre=design.pre_periods or min(year, onset - design.gap),
-            gap=design.gap,
-            on=tuple(on.tolist()),
-            year=year,
-            quarter=max(1, year // 4),
-        )
-        sites.append(
-            Site(
-                cluster=str(label),
-                onset=onset,
-                treated=rows,
-                controls=own,
-                windows=windows,
-                shares=shares[:, on].mean(axis=0),
-            )
-        )
-    empty = [
-        f"{site.cluster} from {panel.periods.labels[site.onset]}"
-        for site in sites
-        if not len(site.controls) or site.windows.pre < 1
-    ]
-    if empty:
-        raise InputError(
-            Problem(
-                where="design",
-                what="sites have no control area or no period before the start",
-                examples=empty,
-                advice="Give every treated cluster controls, or let controls come from all areas.",
-            )
-        )
-    return tuple(sites)
-
-
-def set_stage(
-    panel: Panel,
-    design: Design,
-    assignment: Assignment,
-    *,
-    everywhere: bool,
-    washout: int,
-    breaks: Sequence[PeriodLike],
-    others: Mapping[str, Panel] | None = None,
-) -> Stage:
-    """What may be used: cells observed and untouched by the operation."""
-    counts, observed = panel.single()
-    touched = assignment.treatment > 0
-    names = np.array(panel.cluster or [WHOLE_PANEL] * len(panel.areas))
-    labels, cluster = np.unique(names, return_inverse=True)
-    for row in assignment.rows("catchment"):
-        near = (cluster == cluster[row]) & (assignment.role == "treated")
-        near = near if near.any() else assignment.role == "treated"
-        touched[row] = (assignment.treatment[near] > 0).any(axis=0)
-    for _ in range(washout):
-        touched[:, 1:] = touched[:, 1:] | touched[:, :-1]
-    excluded = np.zeros(len(panel.areas), dtype=bool)
-    excluded[panel.positions(design.excluded)] = True
-    return Stage(
-        panel=panel,
-        counts=counts,
-        cluster=cluster,
-        labels=tuple(str(label) for label in labels),
-        usable=observed & ~touched,
-        excluded=excluded,
-        breaks=tuple(sorted(panel.periods.position(value) for value in breaks)),
-        everywhere=everywhere,
-        washout=washout,
-        others=tuple(
-            _stage_of_other(panel, name, other, everywhere=everywhere)
-            for name, other in (others or {}).items()
-        ),
-    )
-
-
-def _stage_of_other(panel: Panel, name: str, other: Panel, *, everywhere: bool) -> Stage:
-    """The stage of a force on which nothing was done."""
-    where = f"argument 'other_forces', {name}"
-    own, its = panel.periods.frequency, other.periods.frequency
-    if its != own:
-        raise InputError(
-            Problem(
-                where=where,
-                what=f"has a panel by {its}, the study's is by {own}",
-                advice="Count events over periods of the same length.",
-            )
-        )
-    counts, observed = other.single()
-    names = np.array(other.cluster or [WHOLE_PANEL] * len(other.areas))
-    labels, cluster = np.unique(names, return_inverse=True)
-    return Stage(
-        panel=other,
-        counts=counts,
-        cluster=cluster,
-        labels=tuple(f"{name}: {label}" for label in labels),
-        usable=observed,
-        excluded=np.zeros(len(counts), dtype=bool),
-        breaks=(),
-        everywhere=everywhere,
-        shift=_periods_between(panel, other),
-    )
-
-
-def _periods_between(panel: Panel, other: Panel) -> int:
-    """Periods from the first of one panel to the first of another, rounded."""
-    starts, theirs = panel.periods.starts, other.periods.starts
-    if panel.periods.frequency == "month":
-        return int((theirs[0].astype("M8[M]") - starts[0].astype("M8[M]")).astype(int))
-    long = (starts[-1] - starts[0]).astype(float) / max(len(starts) - 1, 1)
-    return round(float((theirs[0] - starts[0]).astype(float)) / long) if long else 0
 
 
 def act(
@@ -351,6 +129,7 @@ def act(
     n, t = stage.counts.shape
     cast = ~stage.excluded if allowed is None else allowed & ~stage.excluded
     back = max(reach, windows.gap + windows.pre)
+    shown, since = stage.candidates(), stage.clean_since()
     left: dict[str, int] = {}
     casts: list[_Cast] = []
     for onset in range(max(history, back), min(last, t - windows.post) + 1):
@@ -360,20 +139,35 @@ def act(
             continue
         chosen = np.zeros(n, dtype=bool)
         period = stage.panel.periods.labels[onset]
-        chosen[stage.panel.positions(rule(stage.panel, period, rng))] = True
+        chosen[stage.panel.positions(rule(shown, period, rng))] = True
         clean = np.asarray(stage.usable[:, onset - back : stop].all(axis=1))
-        bystanders = clean & cast & ~chosen
+        bystanders = cast & clean & _bystanding(stage, since, chosen, onset, back, stop)
         for place in range(len(stage.labels)):
             home = cast & (stage.cluster == place)
             treated = home & chosen
-            pool = cast & clean if stage.everywhere else home
+            pool = cast & clean & (since[:, stop] == 0) if stage.everywhere else home
             reason = _reason(home, treated, pool, clean)
             if reason:
                 _count(left, reason, 1)
                 continue
             rows = np.flatnonzero(treated), np.flatnonzero(pool & ~treated)
             casts.append(_Cast(place, onset, *rows, bystanders))
-    return _assemble(stage, casts, left)
+    return _assemble(stage, casts, left, since)
+
+
+def _bystanding(
+    stage: Stage,
+    since: NDArray[np.intp],
+    chosen: NDArray[np.bool_],
+    onset: int,
+    back: int,
+    stop: int,
+) -> NDArray[np.bool_]:
+    """Areas never touched before the window ends, and not chosen from a past that was not."""
+    before = slice(onset - back, onset)
+    touched = (stage.panel.observed[:, before, 0] & ~stage.usable[:, before]).any(axis=1)
+    misled = np.bincount(stage.cluster, touched, minlength=len(stage.labels)) > 0
+    return np.asarray((since[:, stop] == 0) & ~(chosen & ~misled[stage.cluster]))
 
 
 class _Cast(NamedTuple):
@@ -403,7 +197,9 @@ def _count(left: dict[str, int], reason: str, number: int) -> None:
     left[reason] = left.get(reason, 0) + number
 
 
-def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Scenes:
+def _assemble(
+    stage: Stage, casts: Sequence[_Cast], left: dict[str, int], since: NDArray[np.intp]
+) -> Scenes:
     n, t = stage.counts.shape
     running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
     treated, controls, near, far = (np.zeros((len(casts), t + 1)) for _ in range(4))
@@ -418,11 +214,15 @@ def _assemble(stage: Stage, casts: Sequence[_Cast], left: dict[str, int]) -> Sce
         near[s] = controls[s] if not stage.everywhere else running[at_home].sum(axis=0)
         far[s] = sums.sum(axis=0) - sums[cast.place]
     onset = np.array([cast.onset for cast in casts], dtype=np.intp)
+    begun = [
+        since[np.concatenate([cast.treated, cast.controls]), cast.onset].max() for cast in casts
+    ]
     return Scenes(
         cluster=np.array([cast.place for cast in casts], dtype=np.intp),
         onset=onset + stage.shift,
         source=np.zeros_like(onset),
         at=onset,
+        since=np.array(begun, dtype=np.intp),
         treated=tuple(cast.treated for cast in casts),
         controls=tuple(cast.controls for cast in casts),
         sum_treated=treated,
@@ -443,7 +243,12 @@ def _cluster_sums(
 
 
 def scene_of_site(
-    stage: Stage, site: Site, rule: Rule | None = None, rng: np.random.Generator | None = None
+    stage: Stage,
+    site: Site,
+    rule: Rule | None = None,
+    rng: np.random.Generator | None = None,
+    *,
+    reach: int = 0,
 ) -> Scenes:
     """The real operation, as a scene of one; ``rule`` says whom it would have chosen elsewhere."""
     rows = np.concatenate([site.treated, site.controls])
@@ -465,8 +270,12 @@ def scene_of_site(
         )
     place = stage.labels.index(site.cluster)
     stop = site.onset + site.windows.post
+    since = stage.clean_since()
     clean = np.asarray(stage.usable[:, first:stop].all(axis=1)) & ~stage.excluded
+    chosen = np.zeros(len(clean), dtype=bool)
     if rule is not None and rng is not None:
         period = stage.panel.periods.labels[site.onset]
-        clean[stage.panel.positions(rule(stage.panel, period, rng))] = False
-    return _assemble(stage, [_Cast(place, site.onset, site.treated, site.controls, clean)], {})
+        chosen[stage.panel.positions(rule(stage.candidates(), period, rng))] = True
+    clean &= _bystanding(stage, since, chosen, site.onset, max(reach, site.onset - first), stop)
+    row = _Cast(place, site.onset, site.treated, site.controls, clean)
+    return _assemble(stage, [row], {}, since)

@@ -12,7 +12,7 @@ from hotspot_eval.design import Assignment
 from hotspot_eval.inference.replay.joint import join
 from hotspot_eval.inference.replay.ladder import Pool
 from hotspot_eval.inference.replay.null import SiteNull, Verdict
-from hotspot_eval.inference.replay.scenes import Site, Stage
+from hotspot_eval.inference.replay.stage import Site, Stage
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, TreatedCells
@@ -69,7 +69,10 @@ def adjusted_effect(
     notes: tuple[str, ...],
 ) -> Effect:
     """The verdict as the effect of the operation."""
-    joined = "" if np.isinf(verdict.df) else f", sites joined: t on {verdict.df:.0f} df"
+    inference = "selection replay"
+    if not np.isnan(verdict.p_value):
+        joined = f"sites joined: t on {verdict.df:.0f} df"
+        inference += ", studentised ranks" if np.isinf(verdict.df) else f", {joined}"
     return Effect(
         estimand="average effect on the treated cells, as delivered",
         scale="log_irr",
@@ -83,7 +86,7 @@ def adjusted_effect(
         p_value=verdict.p_value,
         alternative=alternative,
         method=METHOD,
-        inference="selection replay" + (joined or ", studentised ranks"),
+        inference=inference,
         notes=notes,
         **behind,
     )
@@ -138,7 +141,7 @@ def draws_frame(stage: Stage, nulls: Sequence[SiteNull], draws: Sequence[Any]) -
                 "site": null.site.cluster,
                 "site_start": labels[null.site.onset],
                 "cluster": [stage.all_labels[place] for place in null.pool.scenes.cluster],
-                "period": stage.period_labels(null.pool.scenes),
+                "period": null.pool.scenes.period_labels(stage),
                 "treated": [len(rows) for rows in null.pool.scenes.treated],
                 "change": null.reference.predicted + null.reference.residual,
                 "expected": null.reference.predicted,
