@@ -121,7 +121,8 @@ def randomization_test(
     if np.isnan(fit.effect.estimate):
         return Randomization(effect=fit.effect, draws=np.zeros(0), smallest_p=float("nan"))
     draw = scheme or _permutation(panel, design, within)
-    placebo = [_moved(design, _drawn(draw(rng))) for _ in range(draws)]
+    spells = _spells_of(design)
+    placebo = [_moved(design, _drawn(draw(rng)), spells) for _ in range(draws)]
     estimates = np.asarray(estimator.many(panel, placebo), dtype=np.float64)
     finite = estimates[np.isfinite(estimates)]
     notes = list(fit.effect.notes)
@@ -240,7 +241,29 @@ def _drawn(areas: object) -> tuple[str, ...]:
     return tuple(area_ids(areas)) if isinstance(areas, Iterable) else ()
 
 
-def _moved(design: Design, treated: tuple[str, ...]) -> Design:
+def _spells_of(design: Design) -> Callable[[Spell, str], Spell]:
+    """A spell as another area has it; each is made and checked once, since redraws repeat them."""
+    alike: dict[tuple[object, ...], int] = {}
+    kinds = {
+        spell: alike.setdefault(
+            (spell.start, spell.end, spell.share, spell.dose, spell.site, spell.kind), len(alike)
+        )
+        for spell in design.spells
+    }
+    made: dict[tuple[int, str], Spell] = {}
+
+    def moved(spell: Spell, area: str) -> Spell:
+        key = kinds[spell], area
+        if key not in made:
+            made[key] = replace(spell, area=area)
+        return made[key]
+
+    return moved
+
+
+def _moved(
+    design: Design, treated: tuple[str, ...], spells_of: Callable[[Spell, str], Spell]
+) -> Design:
     """The design with its spells given to other areas; the old ones become controls."""
     if len(set(treated)) != len(design.treated):
         raise InputError(
@@ -250,7 +273,7 @@ def _moved(design: Design, treated: tuple[str, ...]) -> Design:
             )
         )
     new = dict(zip(design.treated, treated, strict=True))
-    spells: list[Spell] = [replace(spell, area=new[spell.area]) for spell in design.spells]
+    spells = [spells_of(spell, new[spell.area]) for spell in design.spells]
     controls = None
     if design.controls is not None:
         every = dict.fromkeys([*map(str, design.controls), *map(str, design.treated)])
