@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from tests.did_worlds import area, month, panel_of, staggered
 
-from hotspot_eval.did import group_time, linear_did
+from hotspot_eval.did import group_time, linear_did, switchers
 from hotspot_eval.errors import InputError
 
 
@@ -79,6 +80,69 @@ def test_no_controls_is_said():
     all_early = group_time(panel_of(world()), staggered({0: 0, 1: 0}))
     assert "no period before" in all_early.aggregate("event").effect.notes[0]
     assert all_early.pre_test().status == "not assessed"
+
+
+def test_cells_without_any_untreated_area_are_left_out_and_counted():
+    y = world(n=8)
+    panel = panel_of(y)
+    design = staggered({**dict.fromkeys(range(4), 3), **dict.fromkeys(range(4, 8), 5)})
+    result = group_time(panel, design)
+    told = result.to_frame().dropna(subset="att")
+    after = told[(told["event_time"] >= 0)]
+    assert after["period"].tolist() == [month(3), month(4)]
+    effect = result.aggregate("simple").effect
+    assert effect.estimate == pytest.approx(after["att"].mean(), abs=1e-12)
+    assert effect.std_error > 0
+    assert any("4 of 6 treated" in note and "go without" in note for note in effect.notes)
+    assert effect.crimes_prevented().value == pytest.approx(-effect.estimate * 8, abs=1e-9)
+    assert result.aggregate("group").labels == (month(3), "overall")
+    assert result.aggregate("calendar").labels == (month(3), month(4), "overall")
+    assert result.aggregate("event")["overall"].estimate == pytest.approx(effect.estimate)
+
+
+def test_clusters_that_start_limit_the_pre_test():
+    panel = panel_of(world(n=40, t=8), cluster=np.arange(40) // 4)
+    design = staggered(dict.fromkeys(range(12), 6))
+    by_area = group_time(panel, design).pre_test()
+    assert by_area.status in ("passed", "failed")
+    check = group_time(panel, design, cluster="cluster").pre_test()
+    assert check.status == "not assessed" and "3 treated clusters" in check.sentence
+
+
+def test_learnt_errors_are_those_of_switchers_that_stay_on():
+    y, design = world(n=40), staggered({0: 3, 1: 3, 9: 4, 17: 5})
+    panel = panel_of(y)
+    theirs = switchers(panel, design).event_study()
+    made = group_time(panel, design, errors="learnt")
+    ours, fixed = made.aggregate("event"), replace(made, shares="fixed").aggregate("event")
+    for label in ("0", "1", "2", "3"):
+        assert ours[label].estimate == pytest.approx(theirs[label].estimate, abs=1e-10)
+        assert fixed[label].std_error == pytest.approx(theirs[label].std_error, rel=1e-9)
+        assert ours[label].std_error >= theirs[label].std_error * (1.0 - 1e-9)
+        assert ours[label].df == pytest.approx(theirs[label].df)
+    assert "Ferman–Pinto" in ours.effect.inference
+    published = group_time(panel, design).aggregate("event")
+    np.testing.assert_allclose(published.vector, ours.vector, atol=1e-12)
+    assert "influence functions" in published.effect.inference
+    gathered = group_time(panel_of(y, cluster=np.arange(40) // 8), design, errors="learnt")
+    assert "shared within clusters" in gathered.aggregate("event").effect.inference
+
+
+def test_learnt_errors_of_missing_cells_and_of_one_area():
+    y, observed = world(n=30), np.ones((30, 7), bool)
+    observed[0, 5] = observed[10, 3] = observed[20, 6] = False
+    panel, design = panel_of(y, observed=observed), staggered({0: 4, 1: 4, 2: 4})
+    made = group_time(panel, design, errors="learnt")
+    covariance = np.diag(made.noise.of(np.eye(len(made.cells.att)))[0])
+    frame = made.to_frame()
+    shown = frame["std_error"].notna()
+    np.testing.assert_allclose(frame["std_error"][shown] ** 2, covariance[shown], rtol=1e-9)
+    one = group_time(panel_of(y), staggered({0: 4}), errors="learnt").aggregate("simple").effect
+    assert one.std_error > 0 and "taken to be that of controls" in one.notes[0]
+    bands = group_time(panel_of(y), staggered({0: 4}), errors="learnt").bands(
+        rng=np.random.default_rng(0)
+    )
+    assert bands["critical_value"].iloc[0] > 2.0 and bands["std_error"].notna().sum() == 7
 
 
 def test_small_cohorts_are_remarked_on():

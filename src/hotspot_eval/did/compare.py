@@ -264,7 +264,7 @@ def _number_makers(
             "parallel trends in number; treated areas never serve as controls",
         ),
         "group_time": (
-            lambda: group_time(panel, design).aggregate("simple").effect,
+            lambda: group_time(panel, design, errors="learnt").aggregate("simple").effect,
             "parallel trends in number; leans on the one period before the start, so it is the "
             "noisiest on rare counts",
         ),

@@ -11,12 +11,25 @@ from numpy.typing import NDArray
 from hotspot_eval.did.cohorts.contrast import Method, NoOverlapError, contrast
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Base", "Block", "Cells", "Control", "estimate_cells"]
+__all__ = [
+    "NO_CONTROL",
+    "NO_PERIOD",
+    "Base",
+    "Block",
+    "Cells",
+    "Control",
+    "Plan",
+    "controls_of",
+    "estimate_cells",
+    "plans_of",
+]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Control = Literal["never", "not_yet"]
 Base = Literal["universal", "varying"]
+NO_CONTROL = "no control area for this cohort and period"
+NO_PERIOD = "no untreated area (or, of a model of counts, no event there) in the period"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +66,17 @@ class Cells:
     reason: tuple[str, ...]
     blocks: tuple[Block, ...]
 
+    @property
+    def apart(self) -> Bool:
+        """Cells that nobody untreated stands beside: averages go without them, and say so."""
+        return np.isin(np.array(self.reason, dtype=object), (NO_CONTROL, NO_PERIOD))
+
+    @property
+    def after(self) -> Bool:
+        """Treated cells that averages may use."""
+        after: Bool = (self.period >= self.cohort) & ~self.apart
+        return after
+
     @classmethod
     def none(cls) -> Cells:
         """No cell at all."""
@@ -76,7 +100,7 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class Plan:
     """Which two periods a cell compares, and which areas may be its controls."""
 
     cohort: int
@@ -102,8 +126,8 @@ def estimate_cells(
     Without covariates and without missing cells the influence of an area is linear in its own row
     of outcomes, so it is kept as that row times a map: nothing of size areas × cells is made.
     """
-    plans = _plans(sample, base, anticipation)
-    eligible = [_controls(sample, plan, control, anticipation) for plan in plans]
+    plans = plans_of(sample, base, anticipation)
+    eligible = [controls_of(sample, plan, control, anticipation) for plan in plans]
     count = len(plans)
     att, n_control = np.zeros(count), np.zeros(count, dtype=np.intp)
     reason = [""] * count
@@ -121,7 +145,8 @@ def estimate_cells(
     )
 
 
-def _plans(sample: Sample, base: Base, anticipation: int) -> list[_Plan]:
+def plans_of(sample: Sample, base: Base, anticipation: int) -> list[Plan]:
+    """Every cell, with the period that it is compared with."""
     plans = []
     for cohort in np.unique(sample.first[sample.treated]):
         members = sample.first == cohort
@@ -138,7 +163,7 @@ def _plans(sample: Sample, base: Base, anticipation: int) -> list[_Plan]:
                     continue
                 start = int(seen[place - 1])
             plans.append(
-                _Plan(
+                Plan(
                     cohort=int(cohort),
                     period=int(sample.when[now]),
                     base=int(sample.when[start]),
@@ -149,7 +174,8 @@ def _plans(sample: Sample, base: Base, anticipation: int) -> list[_Plan]:
     return plans
 
 
-def _controls(sample: Sample, plan: _Plan, control: Control, anticipation: int) -> Bool:
+def controls_of(sample: Sample, plan: Plan, control: Control, anticipation: int) -> Bool:
+    """Areas that a cell may be compared with, observed or not."""
     if control == "never":
         return ~sample.treated
     latest = max(plan.period, plan.base) + anticipation
@@ -157,13 +183,10 @@ def _controls(sample: Sample, plan: _Plan, control: Control, anticipation: int) 
     return allowed
 
 
-NO_CONTROL = "no control area for this cohort and period"
-
-
 def _by_means(
     sample: Sample,
     _x: Float | None,
-    plans: list[_Plan],
+    plans: list[Plan],
     eligible: list[Bool],
     att: Float,
     n_control: NDArray[np.intp],
@@ -206,7 +229,7 @@ def _by_means(
 def _by_contrast(
     sample: Sample,
     x: Float | None,
-    plans: list[_Plan],
+    plans: list[Plan],
     eligible: list[Bool],
     att: Float,
     n_control: NDArray[np.intp],

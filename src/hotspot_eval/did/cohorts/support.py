@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.sample import Sample
+from hotspot_eval.results import Check
+from hotspot_eval.significance import wald_p_value
 
-__all__ = ["CellNoise", "by_cluster", "cohort_notes", "cross", "mammen"]
+__all__ = ["CellNoise", "by_cluster", "cohort_notes", "cross", "mammen", "trends_check"]
 
 Float = NDArray[np.float64]
 _FEW = 5
@@ -27,7 +30,7 @@ class CellNoise(Protocol):
 def cohort_notes(
     sample: Sample, cells: Cells, labels: tuple[str, ...], *, small_matter: bool = True
 ) -> tuple[str, ...]:
-    """Small cohorts, if errors come from their own areas; cohorts without a period before."""
+    """Small cohorts, if errors come from their own areas; cohorts and cells without an effect."""
     cohorts, sizes = np.unique(sample.first[sample.treated], return_counts=True)
     notes = []
     small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
@@ -39,6 +42,13 @@ def cohort_notes(
     lost = [labels[g] for g in cohorts if g not in cells.cohort]
     if lost:
         notes.append(f"cohorts without a period before treatment: {', '.join(lost[:5])}")
+    treated = cells.period >= cells.cohort
+    apart = int((treated & cells.apart).sum())
+    if apart and cells.after.any():
+        notes.append(
+            f"{apart} of {int(treated.sum())} treated cohort × period cells have no untreated area "
+            "beside them: averages go without"
+        )
     return tuple(notes)
 
 
@@ -64,3 +74,43 @@ def mammen(rng: np.random.Generator, draws: int, groups: int) -> Float:
     low = rng.random((draws, groups)) < golden / np.sqrt(5.0)
     weights: Float = np.where(low, 1.0 - golden, golden)
     return weights
+
+
+def trends_check(att: Float, covariance: Float, df: Float, room: int, *, clustered: bool) -> Check:
+    """Whether effects before the start are jointly 0; ``room`` treated clusters tell of them."""
+    name = "parallel trends, group-time"
+    threat = "Treated and control areas were already drifting apart before the start."
+    q, eta = len(att), float(df.min(initial=np.inf))
+    whole = q > 0 and bool(np.isfinite(covariance).all())
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True)) if whole else 0
+    reason = "" if q else "there is no period before the base period"
+    if q and not rank:
+        reason = "effects before treatment have no error"
+    elif q and (q >= room or not eta - q + 1.0 >= 2.0):
+        reason = f"{q} cells before treatment are too many for "
+        few = f"{room} treated {'clusters' if clustered else 'areas'}"
+        reason += few if q >= room else f"{eta:.1f} degrees of freedom"
+    if reason:
+        sentence = f"Not assessed: {reason}."
+        return Check(name=name, threat=threat, status="not assessed", sentence=sentence)
+    statistic = float(att @ np.linalg.pinv(covariance, hermitian=True) @ att)
+    below = eta - rank + 1.0
+    scaled = statistic if np.isinf(eta) else statistic * below / eta
+    p_value = wald_p_value(scaled, df=rank, df_denominator=below)
+    rejected = p_value < 0.05
+    freedom = f"{rank}" if np.isinf(eta) else f"{rank} and {below:.1f}"
+    return Check(
+        name=name,
+        threat=threat,
+        status="failed" if rejected else "passed",
+        sentence=f"Equal trends before the start are {'' if rejected else 'not '}rejected "
+        f"(Wald {scaled:.2f} on {freedom} degrees of freedom, p = {p_value:.3f}).",
+        evidence=pd.DataFrame(
+            {
+                "statistic": [scaled],
+                "df": [rank],
+                "df_denominator": [below],
+                "p_value": [p_value],
+            }
+        ),
+    )

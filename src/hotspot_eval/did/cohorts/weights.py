@@ -40,24 +40,25 @@ class Weighting:
 def weightings(
     sample: Sample, cells: Cells, kind: Aggregation, labels: tuple[str, ...]
 ) -> Weighting:
-    """Averages of the cells of one kind; cells without an estimate make theirs NaN."""
+    """Averages of the cells of one kind; cells without an estimate make theirs NaN.
+
+    Cells that nobody untreated stands beside are left out; one treated cell needs to be left.
+    """
     cohorts = np.unique(cells.cohort)
     member = (sample.first[:, None] == cohorts) & sample.treated[:, None]
     share = member.mean(axis=0)
     noise = member - share
     column = np.searchsorted(cohorts, cells.cohort)
-    after = cells.period >= cells.cohort
+    after = cells.after
     if kind == "simple":
         names, weights, shares = _averages(share, noise, column, {"overall": after}, cells.att)
         return _weighting(names, weights, shares, cells)
     if kind == "group":
-        weights = np.array(
-            [
-                (after & (column == k)) / max((after & (column == k)).sum(), 1)
-                for k in range(len(cohorts))
-            ]
-        ).T
-        names = [labels[g] for g in cohorts]
+        told = np.unique(column[after])
+        own = after[:, None] & (column[:, None] == told)
+        weights = own / own.sum(axis=0)
+        names = [labels[g] for g in cohorts[told]]
+        share, noise = share[told], noise[:, told]
         total = share / share.sum()
         per_cohort = np.where(weights > 0, cells.att[:, None], 0.0) * weights
         by_cohort = per_cohort.sum(axis=0)
@@ -65,15 +66,13 @@ def weightings(
         weights = np.column_stack([weights, weights @ total])
         shares = np.column_stack([np.zeros(noise.shape), pull @ by_cohort])
         return _weighting([*names, "overall"], weights, shares, cells)
-    key = cells.period - cells.cohort if kind == "event" else cells.period
-    keys = np.unique(key if kind == "event" else key[after])
-    chosen = {
-        (str(int(k)) if kind == "event" else labels[k]): (key == k) & (after | (kind == "event"))
-        for k in keys
-    }
+    event = kind == "event"
+    key, shown = (cells.period - cells.cohort, ~cells.apart) if event else (cells.period, after)
+    keys = np.unique(key[shown])
+    chosen = {(str(int(k)) if event else labels[k]): shown & (key == k) for k in keys}
     names, weights, shares = _averages(share, noise, column, chosen, cells.att)
-    mean = (keys >= 0).astype(np.float64) if kind == "event" else np.ones(len(keys))
-    mean /= max(mean.sum(), 1.0)
+    mean = (keys >= 0).astype(np.float64) if event else np.ones(len(keys))
+    mean /= mean.sum()
     weights = np.column_stack([weights, weights @ mean])
     shares = np.column_stack([shares, shares @ mean])
     return _weighting([*names, "overall"], weights, shares, cells)

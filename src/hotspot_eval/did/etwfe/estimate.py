@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import LIKE_CONTROLS, Told
 from hotspot_eval.did.cohorts.cells import Cells, Control
-from hotspot_eval.did.cohorts.estimate import GroupTime, Shares
+from hotspot_eval.did.cohorts.result import GroupTime, Shares
 from hotspot_eval.did.cohorts.support import cohort_notes
 from hotspot_eval.did.covariates import CovariatesLike, covariates_of
 from hotspot_eval.did.etwfe.cells import EffectScale, effects_of_cells

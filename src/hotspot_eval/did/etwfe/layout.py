@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.cohorts.cells import Control
+from hotspot_eval.did.cohorts.cells import NO_PERIOD, Control
 from hotspot_eval.did.kernels import Rows, Table, collapse
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import Sample
@@ -16,7 +16,6 @@ __all__ = ["Layout", "lay_out", "table_of"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-NO_PERIOD = "no untreated area (or, of a model of counts, no event there) in the period"
 NO_BEFORE = "no untreated period (or, of a model of counts, no event there) in the cohort"
 UNSEEN = "no area of the cohort observed in the period"
 

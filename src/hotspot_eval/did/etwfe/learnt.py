@@ -11,6 +11,7 @@ from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.etwfe.cells import Means, means_of
 from hotspot_eval.did.etwfe.layout import Layout
 from hotspot_eval.did.kernels import Residuals, Saturated
+from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import enough_controls, learn
 from hotspot_eval.did.sample import Sample
@@ -110,7 +111,7 @@ class LearntCells:
             # own totals are fitted exactly, so a constant in a row's pull is nothing of its own
             level = np.einsum("pgt,gt->pg", tilde, shape[lead])
             tilde = np.where(used[lead], tilde - level[:, :, None], 0.0)
-        scores = np.einsum("nt,pnt->np", residual, tilde[:, group], optimize=True)
+        scores = scores_of(residual, group, tilde)
         x = self.layout.loadings[:, 1:]
         metric = np.zeros((len(live), len(live)))
         metric[-1, -1] = 1.0

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
+from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.switching.linear import Errors, Noise, noise_of, weighted
+from hotspot_eval.did.switching.linear import Errors, Noise, noise_of
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel
@@ -109,7 +110,7 @@ def did_m(
         errors=errors,
         cluster=codes,
     )
-    values = weighted(sample.y, group, made.tilde).sum(axis=0)
+    values = scores_of(sample.y, group, made.tilde).sum(axis=0)
     values = np.where(made.changes > 0, values, np.nan)
     told = replace(told, inference=noise.inference)
     return _effects(sample, values, noise, made.alone, told, codes)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Residuals, project
+from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Errors", "Noise", "noise_of", "weighted"]
+__all__ = ["Errors", "Noise", "noise_of"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -76,12 +77,12 @@ def noise_of(
     scores that never-treated areas would have in the switchers' place.
     """
     own, calm = _residuals(sample, used, strata, group)
-    scores = weighted(own, group, tilde)
+    scores = scores_of(own, group, tilde)
     codes = np.arange(len(group)) if cluster is None else cluster
     count = len(np.unique(codes[moved]))
     size = len(tilde)
     if errors == "learnt" and cluster is None and enough_controls(sample):
-        quiet = weighted(calm, group, tilde)
+        quiet = scores_of(calm, group, tilde)
         learnt = _learn(sample, used, group, tilde, quiet, calm)
         together = "" if learnt.shared is None else ", and shocks shared within clusters,"
         return Noise(
@@ -115,16 +116,6 @@ def noise_of(
         inference=words,
         notes=(few,) if count < _FEW else (),
     )
-
-
-def weighted(y: Float, group: Int, tilde: Float) -> Float:
-    """Σₜ tilde·y of each area, shape (n, P), without an array of areas × periods × P."""
-    sums = np.zeros((len(y), len(tilde)))
-    order = np.argsort(group, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        if len(rows):
-            sums[rows] = y[rows] @ tilde[:, group[rows[0]]].T
-    return sums
 
 
 def _learn(

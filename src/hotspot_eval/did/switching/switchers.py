@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told
+from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.switching.linear import Errors, noise_of, weighted
+from hotspot_eval.did.switching.linear import Errors, noise_of
 from hotspot_eval.did.switching.notes import no_dose
 from hotspot_eval.did.switching.paths import Direction, Horizons, Paths, follow, horizons
 from hotspot_eval.did.switching.result import NOBODY, Switchers
@@ -185,7 +186,7 @@ def _estimate(
     ledger: Ledger,
 ) -> Switchers:
     y = np.where(used, sample.y, 0.0)
-    values = weighted(y, made.group, made.tilde).sum(axis=0)
+    values = scores_of(y, made.group, made.tilde).sum(axis=0)
     values = np.where(made.switchers > 0, values, np.nan)
     tilde, ratio, why = _log_ratio(paths, made, y, values)
     noise = noise_of(
