@@ -226,3 +226,22 @@ def test_starts_of_a_panel_without_boroughs_are_joined():
     assert shared_at_dates(study.nulls[0]) == (0.0, 0.0, 1.0)
     verdict = judge_several(study.nulls, level=0.95, alternative="two-sided")
     assert np.isfinite([verdict.low, verdict.high, verdict.p_value]).all() and verdict.df > 10
+
+
+def test_names_of_boroughs_do_not_matter_to_their_join():
+    """A start together, an end, and years after: pools differ by borough, the answer does not."""
+    rng = np.random.default_rng(12)
+    panel, design = joint_operation(
+        restless(rng, months=108, hot=0.1), RULE, dict.fromkeys("ABC", "2020-07"), rng
+    )
+    design = replace(design, spells=[replace(s, end="2020-09") for s in design.spells])
+    study = study_of(panel, design, rule=RULE, rng=rng)
+    sizes = {len(null.pool.scenes) for null in study.nulls}
+    excess = {shared_at_dates(null)[0] for null in study.nulls}
+    assert len(sizes) == 1 < len(excess)
+    one, two = (
+        judge_several(nulls, level=0.95, alternative="two-sided")
+        for nulls in (study.nulls, study.nulls[::-1])
+    )
+    for field in ("estimate", "std_error", "p_value", "low", "high", "df"):
+        assert getattr(one, field) == pytest.approx(getattr(two, field), rel=1e-9)

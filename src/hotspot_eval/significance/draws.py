@@ -253,17 +253,20 @@ def weighted_p_values(
 def weighted_critical_value(draws: ArrayLike, weights: ArrayLike, *, level: float = 0.95) -> float:
     """Smallest absolute value that :func:`weighted_p_values` rejects, two-sided, at 1 − ``level``.
 
+    Just above the largest draw that is not rejected: between two draws p is that of the outer one.
     Infinite where the draws weigh too little for any rejection.
 
     Examples
     --------
-    >>> weighted_critical_value([0.5, -2.0, 1.0], [1.0, 1.0, 1.0], level=0.5)
-    2.0
+    >>> draws, weights = [0.5, -2.0, 1.0], [1.0, 1.0, 1.0]
+    >>> reach = weighted_critical_value(draws, weights, level=0.5)
+    >>> round(reach, 12), weighted_p_values([1.0, reach], draws, weights).tolist()
+    (1.0, [0.75, 0.5])
     >>> weighted_critical_value([0.5, -2.0, 1.0], [1.0, 1.0, 1.0])
     inf
     """
     size = np.sort(np.abs(np.asarray(draws, dtype=np.float64)))
     if 1.0 / (1.0 + float(np.sum(weights))) > 1.0 - level:
         return math.inf
-    rejected = size[weighted_p_values(size, draws, weights) <= 1.0 - level]
-    return float(rejected[0]) if len(rejected) else float(np.nextafter(size[-1], math.inf))
+    kept = size[weighted_p_values(size, draws, weights) > 1.0 - level]
+    return float(np.nextafter(kept[-1], math.inf))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
+from hotspot_eval.inference.replay.inversion import not_rejected
 from hotspot_eval.inference.replay.null import SiteNull, Verdict
 from hotspot_eval.inference.replay.recipe import AROUND, independent_windows
 from hotspot_eval.inference.replay.stage import Windows
@@ -170,7 +170,7 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
     if not joint.testable:
         return verdict
     reach = normal_or_t_interval(0.0, 1.0, df=joint.df, level=level)[1]
-    low, high = _invert(joint.estimate, joint.variance, reach)
+    low, high = not_rejected(joint.estimate, joint.variance, reach)
     statistic = joint.estimate / std_error
     return replace(
         verdict,
@@ -211,11 +211,6 @@ def shared_at_dates(null: SiteNull) -> tuple[float, float, float]:
     at = at.ravel()
     own_root = _root(_overlap(dates, np.full(len(dates), windows.post)))
     date_root = _root(_overlap(dates, np.full(len(dates), _lasting(windows))))
-    own = np.zeros((len(at), len(dates) * (1 + int(scenes.cluster.max()))))
-    for place in np.unique(scenes.cluster):
-        rows = np.flatnonzero(scenes.cluster == place)
-        columns = slice(place * len(dates), (place + 1) * len(dates))
-        own[rows, columns] = np.sqrt(reference.variance[rows])[:, None] * own_root[at[rows]]
 
     def left(value: Matrix) -> tuple[Matrix, Matrix]:
         scaled = (value - x @ (reference.smoother @ value)) / reference.variance[:, None]
@@ -234,11 +229,17 @@ def shared_at_dates(null: SiteNull) -> tuple[float, float, float]:
     whole = float((np.bincount(at, precision) ** 2).sum() - (precision**2).sum())
     if size <= LEAST_LEFT * whole:
         return 0.0, 0.0, 1.0
-    return pairs(null.told.change[:, None]) - pairs(own), size, size**2 / float((form**2).sum())
+    noise = 0.0
+    for place in np.unique(scenes.cluster):
+        own = np.zeros((len(at), len(dates)))
+        rows = np.flatnonzero(scenes.cluster == place)
+        own[rows] = np.sqrt(reference.variance[rows])[:, None] * own_root[at[rows]]
+        noise += pairs(own)
+    return pairs(null.told.change[:, None]) - noise, size, size**2 / float((form**2).sum())
 
 
 def _dates_of(nulls: Sequence[SiteNull]) -> tuple[Dates, ...]:
-    """σ² for the windows of each site; pools of one rule, windows and start count once.
+    """σ² for the windows of each site; of pools of one rule, windows and start the fullest counts.
 
     A component estimated from few windows is not 0 because its estimate is: below a prior share
     of the clusters' variance it is drawn towards that, as if ``PRIOR_WINDOWS`` had said so. Starts
@@ -247,7 +248,7 @@ def _dates_of(nulls: Sequence[SiteNull]) -> tuple[Dates, ...]:
     if _one_cluster(nulls):
         return (Dates(variance=0.0, learnt=0.0, df=1.0),) * len(nulls)
     groups: dict[Windows, dict[tuple[int, int], SiteNull]] = {}
-    for null in nulls:
+    for null in sorted(nulls, key=lambda n: (len(n.pool.scenes), n.expectation.expected)):
         key = (null.site.onset, id(null.pool.rule))
         groups.setdefault(null.site.windows, {})[key] = null
     found = {}
@@ -364,21 +365,6 @@ def _df(
     learnt = date * float(weights @ [each.learnt for each in dates])
     date_df = min(each.df for each in dates)
     return total / ((total - learnt) / own_df + learnt / date_df)
-
-
-def _invert(
-    estimate: float, variance: Callable[[float], float], reach: float
-) -> tuple[float, float]:
-    """{δ: |estimate − δ| ≤ reach·√variance(δ)}."""
-
-    def excess(delta: float, side: float) -> float:
-        return float(side * (delta - estimate) - reach * np.sqrt(variance(delta)))
-
-    widest = reach * float(np.sqrt(variance(-50.0))) + 1e-9
-    return (
-        float(brentq(excess, estimate - widest, estimate, args=(-1.0,))),
-        float(brentq(excess, estimate, estimate + widest, args=(1.0,))),
-    )
 
 
 def _calendar_windows(nulls: Sequence[SiteNull]) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, nnls
+from scipy.optimize import nnls
 
+from hotspot_eval.inference.replay.inversion import not_rejected
 from hotspot_eval.inference.replay.scenes import Scenes
 from hotspot_eval.inference.replay.stage import Windows
 from hotspot_eval.significance import Alternative, weighted_critical_value, weighted_p_values
@@ -28,6 +29,7 @@ Ratio = Callable[[Places, Places], Vector]
 Events = Callable[[NDArray[np.float64], Places, Places], Vector]
 _ROUNDS = 3
 _PHI_FLOOR = 0.3
+_LEAST_WEIGHT = 20.0
 AROUND = 2
 
 
@@ -181,18 +183,9 @@ class Expectation:
         return float(weighted_p_values(z, self.u, self.weights, alternative=alternative)[0])
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """{δ: p(δ) > 1 − level}, by inversion; infinite where nothing can be rejected."""
+        """All δ with p(δ) > 1 − level lie in it; infinite where nothing can be rejected."""
         reach = weighted_critical_value(self.u, self.weights, level=level)
-        if not np.isfinite(reach):
-            return -float("inf"), float("inf")
-
-        def excess(delta: float, side: float) -> float:
-            return float(side * (delta - self.effect) - reach * np.sqrt(self.variance(delta)))
-
-        widest = reach * float(np.sqrt(self.from_treated + self.fixed)) + 1e-9
-        low = brentq(excess, self.effect - widest, self.effect, args=(-1.0,))
-        high = brentq(excess, self.effect, self.effect + widest, args=(1.0,))
-        return float(low), float(high)
+        return not_rejected(self.effect, lambda delta: float(self.variance(delta)), reach)
 
 
 def features(scenes: Scenes, windows: Windows, *, history: int | None = None) -> Features:
@@ -305,12 +298,12 @@ def calibrate(
     """Regression, variance and distribution from the scenes of a pool.
 
     Steps 4 to 6 of the recipe: weights halve with every ``half_life_years``, from 1 for the scenes
-    nearest in time, so that a pool of other years can still reject; ridge of y on x with
+    nearest in time, so that a pool of other years can still reject, and more slowly where they
+    would sum to too little for any test at 5 %; ridge of y on x with
     weights π/v; v = φ·a + τ² from squared residuals; each cluster's scale shrunk to 1 with
     ``scale_prior`` windows.
     """
-    age = np.abs(onset - scenes.onset) / windows.year
-    weights = 0.5 ** ((age - age.min()) / half_life_years)
+    weights = _fading(np.abs(onset - scenes.onset) / windows.year, half_life_years)
     centre = np.average(pool.past[:, 1:], axis=0, weights=weights)
     spread = np.sqrt(np.average((pool.past[:, 1:] - centre) ** 2, axis=0, weights=weights))
     spread[spread < 1e-8] = 1.0
@@ -354,6 +347,14 @@ def calibrate(
         smoother=smoother,
         variance=spread2 * scale2[scenes.cluster] * level,
     )
+
+
+def _fading(age: Vector, half_life_years: float) -> Vector:
+    """½^(age in half-lives), counted from the nearest; the half-life doubles until they suffice."""
+    weights = 0.5 ** ((age - age.min()) / half_life_years)
+    if weights.sum() < _LEAST_WEIGHT < len(age):
+        return _fading(age, 2.0 * half_life_years)
+    return np.asarray(weights)
 
 
 def _ridge(
