@@ -4,38 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from tests.calibration.coverage_text import MAIN, SETTING, TABLES, Table
 from tests.calibration.coverage_worlds import ISSUE, TUNED, UNTOUCHED
 
 __all__ = ["page", "summary"]
 
 LOW, HIGH = 0.93, 0.97
-SETTING = """200 areas of a 20 × 10 grid in 20 boroughs of ten (the default knows the boroughs), 48
-months, about one event an area and month, log-normal levels (0.6), own shocks of variance 0.25 and
-common ones of 0.10 (half the borough's, half fading with distance), both AR(1) with 0.5, a season,
-a true rate ratio of 0.8 from month 36 on."""
-COLUMNS = """Scattered: treated areas drawn from all. Clustered: from as few boroughs as hold
-them, so that 10 clustered is one whole borough. Patch: the areas nearest to a point, across
-borough borders."""
-WHY = {
-    "poisson_did (default)": "the named default.",
-    "imputation, Poisson (default)": "the same error in another estimator.",
-    "linear_did (default)": "the same error in events instead of ratios.",
-    "imputation, linear (default)": "the same error in events instead of ratios.",
-    "poisson_did, CR2 by area": "good for scattered areas; it does not see what areas of a borough "
-    "have in common.",
-    "poisson_did, CR1 by area": "too small with few treated areas, the more so where they lie "
-    "together.",
-    "poisson_did, CR1 by borough": "too small with few treated boroughs, none with one.",
-    "poisson_did, Conley 4 km": "too small: the treated areas' own residuals hide what they share.",
-    "poisson_did, randomisation": "close where areas were drawn from all; redraws of single areas "
-    "do not lie together as clustered ones do, so that it is too narrow for these.",
-    "poisson_did, wild bootstrap": "null imposed, by area: it does not see shared shocks either.",
-    "linear_did, CR2 by area": "as CR2 of the ratio model.",
-    "etwfe, Poisson": "its error is clustered by area without small-sample correction for few "
-    "treated: too small.",
-    "group_time": "leans on one month before the start, and its error on the few treated.",
-    "synthetic_did": "placebo areas are single ones: good where treated areas are scattered.",
-}
+DEFAULT = "poisson_did (default)"
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -59,71 +34,75 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 def page(rows: pd.DataFrame) -> str:
     """The whole document."""
     parts = {part: summary(group) for part, group in rows.groupby("part", sort=False)}
-    main = pd.concat([parts[p] for p in ("every", "wild", "synthetic") if p in parts])
-    sections = ["# Coverage", _intro(main), _main(main), _sentences(main), _detail(parts["every"])]
-    sections += [_worlds(parts)]
-    if "models" in parts:
-        sections += [_models(parts["models"])]
-    sections += [_few(parts["few"]), _limits(parts)]
-    return "\n\n".join(sections) + "\n"
+    sections = ["# Coverage", _intro(parts["ratios"]), _default(parts["ratios"])]
+    sections += [_table(table, parts) for table in (MAIN, *TABLES)]
+    for asked, told in ((("worlds", "patches"), _worlds), (("models",), _models), (("few",), _few)):
+        sections += [told(parts)] if set(asked) <= set(parts) else []
+    sections += [_limits(parts)] if {"worlds", "patches"} <= set(parts) else []
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _intro(main: pd.DataFrame) -> str:
-    draws = int(main["draws"].max())
+def _intro(lead: pd.DataFrame) -> str:
+    draws = int(lead["draws"].max())
+    setting = "\n\n".join(_flat(part) for part in SETTING.split("\n\n"))
     return (
-        f"Made by `make coverage`. Share of 95 % intervals that hold the truth; {draws:,} draws a "
-        f"column unless a row says otherwise (Monte Carlo error {_error(draws):.3f}), each with a "
-        f"seed of its own. The aim is {LOW} to {HIGH}; numbers outside are **bold**.\n\n"
-        f"Setting: {_flat(SETTING)}\n\n{_flat(COLUMNS)}"
+        "Made by `make coverage`. Share of 95 % intervals that hold the truth, each draw with a "
+        f"seed of its own. The aim is {LOW} to {HIGH}; numbers outside are **bold**, and below "
+        f"each table stands why. The Monte Carlo error is {_error(draws):.3f} with {draws:,} draws "
+        f"a column and {_error(500):.3f} with 500; *draws* is that of the column with the fewest. "
+        "In brackets: the share of draws that had an interval, where not all had one.\n\n"
+        f"Setting: {setting}"
     )
 
 
-def _main(main: pd.DataFrame) -> str:
-    table = main.pivot_table(index="method", columns="column", values="coverage", sort=False)
-    table = table.reindex(index=[m for m in WHY if m in set(main["method"])])
-    table = table[sorted(table.columns, key=_place)]
-    least = main.groupby("method")["draws"].min()
-    most = int(main["draws"].max())
-    names = [
-        m if least[m] == most else f"{m} ({least[m]:,} draws)" for m in table.index.astype(str)
-    ]
-    text = "## Every estimator and error\n\n" + _grid("estimator, error", names, table)
-    if "synthetic_did" not in table.index:
-        text += "\n\n`synthetic_did` takes seconds a draw and was not scored in this run."
-    return text
-
-
-def _sentences(main: pd.DataFrame) -> str:
-    lines = ["In a sentence each:", ""]
-    for method, why in WHY.items():
-        seen = main.loc[main["method"] == method, ["column", "coverage"]].dropna()
-        if len(seen):
-            low, high = (seen.loc[seen["coverage"].agg(f)] for f in ("idxmin", "idxmax"))
-            lines.append(
-                f"- **{method}**: {low['coverage']:.3f} ({low['column']}) to "
-                f"{high['coverage']:.3f} ({high['column']}); {why}"
-            )
-    return "\n".join(lines)
-
-
-def _detail(main: pd.DataFrame) -> str:
-    lead = main[main["method"] == "poisson_did (default)"]
+def _default(main: pd.DataFrame) -> str:
+    lead = main[main["method"] == DEFAULT]
     lead = lead.iloc[np.argsort([_place(c) for c in lead["column"]], kind="stable")]
-    head = "| treated | bias | spread of estimates | mean standard error | median width |\n"
+    head = "| treated | coverage | bias | spread of estimates | mean standard error | width |\n"
     body = "".join(
-        f"| {r.column} | {r.bias:.3f} | {r.spread:.3f} | {r.mean_se:.3f} | {r.width:.2f} |\n"
+        f"| {r.column} | {_bold(r.coverage)} | {r.bias:.3f} | {r.spread:.3f} | {r.mean_se:.3f} | "
+        f"{r.width:.2f} |\n"
         for r in lead.itertuples()
     )
     return (
-        f"The default in detail (log rate ratio):\n\n{head}{'|---' * 5}|\n{body}\nCoverage is of "
-        "the interval around the estimate; the small negative bias is that of a logarithm of small "
-        "counts."
+        f"## The named default: `poisson_did`\n\nLog rate ratio, {int(lead['draws'].min()):,} "
+        f"draws; median width.\n\n{head}{'|---' * 6}|\n{body}\nCoverage is of the interval around "
+        "the estimate; the small negative bias is that of a logarithm of small counts."
     )
 
 
+def _table(table: Table, parts: dict[str, pd.DataFrame]) -> str:
+    """One table, and a sentence for each of its rows that falls short."""
+    there = [parts[part] for part in table.parts if part in parts]
+    if not there:
+        return ""
+    cells = pd.concat(there).set_index(["method", "column"])
+    columns = sorted(cells.index.unique("column"), key=_place)
+    head = f"| estimator, error | {' | '.join(columns)} | draws |\n{'|---' * (len(columns) + 2)}|\n"
+    body, short = "", []
+    for method, why in table.rows.items():
+        if method not in cells.index.unique("method"):
+            continue
+        own = cells.loc[method]
+        told = [_cell(own.loc[c]) if c in own.index else "–" for c in columns]
+        body += f"| {method} | {' | '.join(told)} | {int(own['draws'].min()):,} |\n"
+        if why and any("**" in cell for cell in told):
+            short.append(f"- *{method}*: {why}.")
+    text = f"## {table.title}\n\n{table.told}\n\n{head}{body}".rstrip()
+    return "\n\n".join([text, "\n".join(short)]) if short else text
+
+
+def _cell(seen: pd.Series) -> str:
+    """Coverage, and how many draws had an interval where some had none."""
+    share = float(seen["with_interval"] / seen["draws"])
+    if share < 0.05:
+        return "–"
+    return _bold(float(seen["coverage"])) + (f" ({share:.0%})" if share < 0.995 else "")
+
+
 def _worlds(parts: dict[str, pd.DataFrame]) -> str:
-    lead = pd.concat([parts["every"], parts["worlds"], parts["patches"]])
-    lead = lead[lead["method"] == "poisson_did (default)"]
+    lead = pd.concat([parts["ratios"], parts["worlds"], parts["patches"]])
+    lead = lead[lead["method"] == DEFAULT]
     columns = sorted(lead["column"].unique(), key=_place)
     table = lead.pivot_table(index="world", columns="column", values="coverage", sort=False)[
         columns
@@ -142,7 +121,8 @@ def _worlds(parts: dict[str, pd.DataFrame]) -> str:
     return text
 
 
-def _models(models: pd.DataFrame) -> str:
+def _models(parts: dict[str, pd.DataFrame]) -> str:
+    models = parts["models"]
     models = models.assign(row=models["world"] + ", " + models["method"])
     table = models.pivot_table(index="row", columns="column", values="coverage", sort=False)
     table = table[sorted(table.columns, key=_place)].sort_index()
@@ -154,7 +134,8 @@ def _models(models: pd.DataFrame) -> str:
     )
 
 
-def _few(few: pd.DataFrame) -> str:
+def _few(parts: dict[str, pd.DataFrame]) -> str:
+    few = parts["few"]
     split = few["column"].str.extract(r"(\d+) treated, (\d+) controls").astype(int)
     few = few.assign(treated=split[0].to_numpy(), controls=split[1].to_numpy())
     head = "| treated | controls | coverage | with an interval | median width (log) |\n"
@@ -173,8 +154,8 @@ def _few(few: pd.DataFrame) -> str:
 
 
 def _limits(parts: dict[str, pd.DataFrame]) -> str:
-    lead = pd.concat([parts["every"], parts["worlds"], parts["patches"]])
-    lead = lead[lead["method"] == "poisson_did (default)"].set_index(["world", "column"])
+    lead = pd.concat([parts["ratios"], parts["worlds"], parts["patches"]])
+    lead = lead[lead["method"] == DEFAULT].set_index(["world", "column"])
 
     def at(world: str, column: str) -> str:
         return f"{lead.loc[(world, column), 'coverage']:.3f}"

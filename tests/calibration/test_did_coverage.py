@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
-from tests.calibration.coverage_table import COLUMNS, DEFAULT, Column, lead, study, summary
+from tests.calibration.coverage_page import page
+from tests.calibration.coverage_rows import lead
+from tests.calibration.coverage_table import COLUMNS, DEFAULT, PARTS, Column, study, summary
+from tests.calibration.coverage_text import MAIN, TABLES
 from tests.calibration.coverage_worlds import ISSUE, TUNED, World
 
 RARE = TUNED[1]
+CLUSTERED = Column(k=10, places="clustered")
+FAMILIES = ("ratios", "numbers", "starts", "rotates", "lasts", "doses", "types", "beside")
 SLICE = (
     (ISSUE, Column(k=5)),
     (ISSUE, Column(k=10, places="clustered")),
@@ -61,6 +67,62 @@ def test_worlds_have_the_correlation_they_claim(world: World):
     assert correlation.diagonal() == pytest.approx(1.0, abs=1e-6)
     assert correlation[together].min() >= 1.0 - world.near - 1e-6
     assert correlation[~together].max() <= world.near + 1e-6
+
+
+@pytest.mark.parametrize("part", FAMILIES)
+def test_families(part: str):
+    """12 draws of 10 clustered areas, all defaults pooled: they tell .95 from .7."""
+    asked = PARTS[part]
+    rows = study(asked.worlds[0], CLUSTERED, range(12), asked.make)
+    default = rows[rows["method"].str.contains("(default)", regex=False)]
+    default = default[np.isfinite(default["width"])]
+    assert len(default) >= 24
+    assert default["inside"].mean() >= 0.8
+
+
+def test_errors_of_areas_alone_are_told_from_learnt_ones():
+    """40 draws of 10 clustered areas: CR1 falls short where the default does not."""
+    asked = PARTS["cohorts"]
+    share = study(ISSUE, CLUSTERED, range(40), asked.make).groupby("method")["inside"].mean()
+    assert share["etwfe, Poisson (default)"] > share["etwfe, Poisson, cluster-robust"]
+    assert share["etwfe, Poisson (default)"] >= 0.95 - 3 * 0.035
+
+
+def test_every_row_that_is_made_has_its_place_on_the_page():
+    """Each method of each part stands in a table of that part, and no table asks for others."""
+    for table in (MAIN, *TABLES):
+        made = set()
+        for part in set(table.parts) - {"synthetic", "conformal"}:
+            asked = PARTS[part]
+            for column in asked.columns[:2]:
+                made |= set(study(asked.worlds[0], column, range(1), asked.make)["method"])
+        assert made == set(table.rows) - {"synthetic_did", "conformal_test"}
+
+
+def test_page_tells_what_falls_short():
+    rows = pd.concat([_rows(part, share) for part, share in (("ratios", 0.95), ("two_way", 0.5))])
+    text = page(rows)
+    assert "| poisson_did (default) | 0.950 | 40 |" in text
+    assert "| poisson_did, CR2 by area | **0.500** | 40 |" in text
+    assert f"- *poisson_did, CR2 by area*: {MAIN.rows['poisson_did, CR2 by area']}." in text
+    assert "- *poisson_did (default)*" not in text
+
+
+def _rows(part: str, share: float) -> pd.DataFrame:
+    """40 draws of one method in one column."""
+    method = {"ratios": DEFAULT, "two_way": "poisson_did, CR2 by area"}[part]
+    return pd.DataFrame(
+        {
+            "part": part,
+            "world": ISSUE.name,
+            "column": "10 scattered",
+            "method": method,
+            "inside": np.arange(40) < 40 * share,
+            "error": 0.0,
+            "std_error": 1.0,
+            "width": 4.0,
+        }
+    )
 
 
 @pytest.mark.slow

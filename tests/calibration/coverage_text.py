@@ -1,0 +1,224 @@
+"""Words of docs/coverage.md: its tables, their rows in order, and why rows fall short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.calibration.coverage_worlds import DOSES, LASTS, ROTATES
+
+__all__ = ["MAIN", "SETTING", "TABLES", "Table"]
+
+SETTING = """200 areas of a 20 × 10 grid in 20 boroughs of ten (the default knows the boroughs), 48
+months, about one event an area and month, log-normal levels (0.6), own shocks of variance 0.25 and
+common ones of 0.10 (half the borough's, half fading with distance), both AR(1) with 0.5, a season,
+a true rate ratio of 0.8 from month 36 on.
+
+Scattered: treated areas drawn from all. Clustered: from as few boroughs as hold them, so that 10
+clustered is one whole borough. Patch: the areas nearest to a point, across borough borders.
+
+*Default* is what a call without options gives: the noise of treated areas is learnt from controls,
+and so is what areas of a borough share. *CR1*, *CR2*: cluster-robust, without and with the bias
+reduction and degrees of freedom of Bell and McCaffrey. Estimators of numbers are held against the
+change in events of the draw itself, those of ratios against 0.8."""
+
+AREAS_ALONE = "it takes areas for independent, and does not see what areas of a borough share"
+FEW = "learnt from the residuals of the treated areas, of which there are few"
+BOTH = f"{FEW}; and {AREAS_ALONE}"
+ONE_BASE = "a difference from the one month before the start"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of these parts, in order, each with the reason that is told where it falls short."""
+
+    title: str
+    told: str
+    parts: tuple[str, ...]
+    rows: dict[str, str]
+
+
+MAIN = Table(
+    title="Every estimator and error",
+    told="The setting above, one start. Event studies have 12 months before and 6 from the start; "
+    "a joint band holds the truth if it does so at every event time.",
+    parts=(
+        "ratios",
+        "numbers",
+        "two_way",
+        "others",
+        "exact",
+        "wild",
+        "wild_linear",
+        "cohorts",
+        "covariates",
+        "synthetic",
+    ),
+    rows={
+        "poisson_did (default)": "",
+        "imputation, Poisson (default)": "the variance of what areas share is learnt from twenty "
+        "boroughs",
+        "poisson_did, borough × period effects (default)": "a borough that is treated as a whole "
+        "has nothing to be compared with and is left out",
+        "event_study, Poisson (default): mean from the start": "a base of one month",
+        "event_study, Poisson (default): 0": "a log ratio of two single months of few events is "
+        "not normal",
+        "event_study, Poisson (default): −6": "a log ratio of two single months of few events is "
+        "not normal",
+        "event_study, Poisson (default): joint band": "log ratios of single months of few events "
+        "are not normal, the less so in the tails that a joint band needs",
+        "linear_did (default)": "",
+        "imputation, linear (default)": "the variance of what areas share is learnt from twenty "
+        "boroughs",
+        "event_study, linear (default): 0": "",
+        "etwfe, Poisson (default)": "",
+        "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, and none "
+        "where a month of the treated has no event",
+        "synthetic_did": "placebo areas are single ones, which do not lie together",
+        "rirr, overdispersed": "its overdispersion is that of single areas: shocks that treated "
+        "areas share are not in it",
+        "wdd, overdispersed": "as RIRR; and the controls' trend in numbers is not that of areas of "
+        "another level",
+        "poisson_did, CR2 by area": AREAS_ALONE,
+        "cluster_robust, CR2 by area, exact": AREAS_ALONE,
+        "poisson_did, CR1 by area": BOTH,
+        "poisson_did, CR2 by borough": "few treated boroughs, of unequal shares in the treated; "
+        "none with one",
+        "cluster_robust, CR2 by borough, exact": "few treated boroughs; none with one",
+        "poisson_did, CR1 by borough": "too small with few treated boroughs, none with one",
+        "poisson_did, Conley 4 km": "the treated areas' own residuals hide what they share",
+        "poisson_did, wild bootstrap": f"null imposed, by area: {AREAS_ALONE}",
+        "poisson_did, randomisation": "close where areas were drawn from all; redraws of single "
+        "areas do not lie together as clustered ones do",
+        "poisson_did, randomisation within boroughs": "the redraws keep to the boroughs of the "
+        "treated, while the estimate is of all areas",
+        "poisson_did, randomisation of whole boroughs": "the redraws are right, but boroughs "
+        "differ in level and so in noise, and there are twenty of them",
+        "imputation, Poisson, CR1 by area": BOTH,
+        "linear_did, CR2 by area": AREAS_ALONE,
+        "linear_did, CR1 by area": BOTH,
+        "linear_did, CR1 by borough": "too small with few treated boroughs, none with one",
+        "linear_did, Conley 4 km": "the treated areas' own residuals hide what they share",
+        "linear_did, wild bootstrap": f"null imposed, by area: {AREAS_ALONE}",
+        "linear_did, randomisation": "redraws of single areas do not lie together as clustered "
+        "ones do; and they are of other levels than the treated",
+        "imputation, linear, CR1 by area": BOTH,
+        "etwfe, Poisson, cluster-robust": BOTH,
+        "group_time": f"{BOTH}; {ONE_BASE}",
+        "group_time, learnt": ONE_BASE,
+        "group_time, OR": f"as group_time; the true level of areas as covariate: {BOTH}",
+        "group_time, IPW": "as OR, and its weights are estimated from few treated",
+        "group_time, DR": "as OR",
+        "rirr, Poisson error": "published error for independent Poisson counts",
+        "wdd, Poisson error": "published error for independent Poisson counts",
+    },
+)
+
+TABLES = (
+    Table(
+        title="Starts that differ",
+        told="Treated areas begin in turn in months 24, 30 and 36.",
+        parts=("starts",),
+        rows={
+            "imputation, Poisson (default)": "",
+            "imputation, linear (default)": "",
+            "etwfe, Poisson (default)": "",
+            "etwfe, linear (default)": "",
+            "etwfe, Poisson, link scale (default)": "none where a cohort has a month without "
+            "events, which with few areas is always so: use the response scale",
+            "etwfe, Poisson, cluster-robust": BOTH,
+            "etwfe, linear, cluster-robust": BOTH,
+            "group_time, not yet treated": BOTH,
+            "group_time, never treated": BOTH,
+            "group_time, learnt": ONE_BASE,
+            "group_time, multiplier bootstrap": f"it resamples the analytic error: {BOTH}",
+            "group_time, band over event times 0 to 11": BOTH,
+        },
+    ),
+    Table(
+        title="On and off",
+        told=f"{ROTATES.told[0].upper()}{ROTATES.told[1:]}. `did_m` is about the months in which "
+        "treatment goes on or off.",
+        parts=("rotates",),
+        rows={
+            "poisson_did (default)": "",
+            "imputation, Poisson (default)": "",
+            "linear_did (default)": "",
+            "did_m (default)": "differences of single months",
+            "did_m, influence": "learnt from areas that switch in the same months, of which most "
+            "are alone",
+        },
+    ),
+    Table(
+        title="On and off, with effects that last",
+        told=f"{LASTS.told[0].upper()}{LASTS.told[1:]}. `switchers` compares with the month before "
+        "the first switch; `distributed_lags` gives each month after a spell its own effect.",
+        parts=("lasts",),
+        rows={
+            "switchers (default): per unit": "",
+            "switchers (default): ratio": "the log of observed over expected events, and what is "
+            "expected leans on one month before the switch",
+            "switchers (default): period 0": "",
+            "switchers, 12 effects (default): per unit": "",
+            "switchers, 12 effects, influence: per unit": "deviations from areas that switch "
+            "together, of which most are alone",
+            "distributed_lags (default): on": "",
+            "distributed_lags (default): 1 after": "",
+            "distributed_lags (default): 2 after": "",
+            "distributed_lags, linear (default): on": "",
+            "distributed_lags (CR2): on": AREAS_ALONE,
+            "distributed_lags (CR2): 1 after": AREAS_ALONE,
+            "distributed_lags (CR2): 2 after": AREAS_ALONE,
+        },
+    ),
+    Table(
+        title="Doses",
+        told=f"{DOSES.told[0].upper()}{DOSES.told[1:]} a unit.",
+        parts=("doses",),
+        rows={
+            "dose_did (default): intention to treat": "",
+            "dose_did (default): per dose": "",
+            "dose_bins (default): above 1.5": "",
+        },
+    ),
+    Table(
+        title="Triple differences",
+        told="A second type of crime, twice as frequent, that treatment leaves alone and whose "
+        "shocks go along with those of the first by 0.7; 12 months before and 6 from the start.",
+        parts=("types",),
+        rows={
+            "triple_difference, Poisson (default)": "",
+            "triple_difference, linear (default)": "the two types differ in level, so that what "
+            "moves both in proportion does not cancel in numbers",
+            "triple_difference, Poisson, CR2 by area": AREAS_ALONE,
+            "triple_difference, Poisson, CR1 by area": BOTH,
+            "triple_event_study, Poisson (default): mean from the start": "",
+            "triple_event_study, Poisson (default): 0": "a share of the few events of one month "
+            "is not normal",
+            "triple_event_study, Poisson (default): joint band": "shares of the few events of "
+            "single months are not normal",
+        },
+    ),
+    Table(
+        title="Next door",
+        told="Areas that adjoin treated ones have 0.9 of their events; change in events.",
+        parts=("beside",),
+        rows={
+            "displacement (default): direct": "",
+            "displacement (default): catchment": "it adjoins across borough borders",
+            "displacement (default): net": "its parts are correlated as by area, not by borough",
+        },
+    ),
+    Table(
+        title="One site",
+        told="One treated area against 199: its noise is taken to be that of controls of like "
+        "level.",
+        parts=("one", "conformal"),
+        rows={
+            "poisson_did (default)": "with about ten events expected, the log ratio is not normal",
+            "imputation, Poisson (default)": "",
+            "linear_did (default)": "",
+            "imputation, linear (default)": "",
+            "conformal_test": "residuals of neighbouring months go together",
+        },
+    ),
+)
