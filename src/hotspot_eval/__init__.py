@@ -132,7 +132,7 @@ from hotspot_eval.spatial import (
     residual_moran,
     rings,
 )
-from hotspot_eval.synthesis import pool
+from hotspot_eval.synthesis import leave_one_site_out, pool
 
 __version__ = "0.1.0"
 
@@ -219,6 +219,7 @@ __all__ = [
     "imputation",
     "kernel_graph",
     "leave_one_out",
+    "leave_one_site_out",
     "linear_did",
     "local_g",
     "local_geary",

@@ -67,7 +67,8 @@ def test_prediction_interval_has_k_minus_2_degrees():
     result = pool([effect(b, 0.1) for b in (-0.6, -0.1, -0.2, 0.3, -0.9)])
     reach = 3.182446305 * math.sqrt(result.tau**2 + result.effect.std_error**2)
     assert result.prediction_high - result.effect.estimate == pytest.approx(reach, rel=1e-8)
-    assert result.shrunken.max() < result.estimates.max()
+    partial = result.partial_effects().values()
+    assert max(e.estimate for e in partial) < result.estimates.max()
     assert result.to_frame()["label"].tolist()[-2:] == ["pooled", "new site"]
 
 

@@ -1,104 +1,34 @@
-"""Pooling sites: one effect of many, how much sites differ, and what a new site may expect."""
+"""Random effects: one mean of many sites, whose estimates need not be independent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
 from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.results import Effect, Effects
 from hotspot_eval.significance import normal_or_t_interval, wald_p_value
+from hotspot_eval.synthesis.pooled import Pooled
 
-__all__ = ["Pooled", "TauMethod", "pool"]
+__all__ = ["TauMethod", "covariance_of", "labelled", "pool"]
 
 Float = NDArray[np.float64]
 TauMethod = Literal["paule_mandel", "dersimonian_laird"]
+NAN = float("nan")
 _FEW = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Pooled:
-    """A random-effects synthesis of k sites.
-
-    Parameters
-    ----------
-    effect : Effect
-        The mean over sites, with the Hartung–Knapp interval.
-    labels : tuple of str, length k
-    estimates, std_errors, weights, shrunken : ndarray, shape (k,)
-        As reported; weights sum to 1; shrunken towards the mean by what is noise.
-    tau : float
-        Standard deviation of true effects between sites.
-    q, q_p_value, i_squared : float
-        Cochran's Q, its p-value, and the share of variation beyond noise in [0, 1].
-    prediction_low, prediction_high : float
-        Where the true effect of a new, comparable site lies, at the effect's level.
-    ledger : Ledger
-        Sites left out because they had no estimate or no standard error.
-    """
-
-    effect: Effect
-    labels: tuple[str, ...]
-    estimates: Float
-    std_errors: Float
-    weights: Float
-    shrunken: Float
-    tau: float
-    q: float
-    q_p_value: float
-    i_squared: float
-    prediction_low: float
-    prediction_high: float
-    ledger: Ledger
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a site, then the mean and the prediction interval."""
-        level = self.effect.ci_level
-        rows = [
-            (label, estimate, error, *normal_or_t_interval(estimate, error, level=level), w, s)
-            for label, estimate, error, w, s in zip(
-                self.labels,
-                self.estimates,
-                self.std_errors,
-                self.weights,
-                self.shrunken,
-                strict=True,
-            )
-        ]
-        mean, nan = self.effect, float("nan")
-        rows.append(
-            ("pooled", mean.estimate, mean.std_error, mean.ci_low, mean.ci_high, 1.0, mean.estimate)
-        )
-        rows.append(
-            ("new site", mean.estimate, nan, self.prediction_low, self.prediction_high, nan, nan)
-        )
-        return pd.DataFrame(
-            rows,
-            columns=["label", "estimate", "std_error", "ci_low", "ci_high", "weight", "shrunken"],
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"Pooled {len(self.labels)} sites: {self.effect!r}; tau {self.tau:.4f}, "
-            f"I² {self.i_squared:.0%}, a new site {self.prediction_low:.4f} to "
-            f"{self.prediction_high:.4f}"
-        )
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"
+_INDEPENDENT = "sites taken as independent of each other"
 
 
 def pool(
     effects: Sequence[Effect] | Mapping[str, Effect] | Effects,
     covariance: ArrayLike | None = None,
     *,
+    covariance_df: float = float("inf"),
     tau: TauMethod = "paule_mandel",
     ci_level: float = 0.95,
 ) -> Pooled:
@@ -112,6 +42,8 @@ def pool(
         Sampling covariance between sites that share controls or months; by default they are
         independent. Its diagonal replaces the standard errors. Rows of all sites given, those
         left out included.
+    covariance_df : float
+        Degrees of freedom behind the covariance between sites; by default it is taken as known.
     tau : {"paule_mandel", "dersimonian_laird"}
         How the variance between sites is estimated.
     ci_level : float
@@ -127,15 +59,26 @@ def pool(
 
     Notes
     -----
-    y ~ (μ1, S + τ²I) with S the sampling covariance; μ̂ by generalised least squares. Hartung–Knapp
-    standard error √(q*/1′Σ⁻¹1) with q* = max(1, q), q = r′Σ⁻¹r/(k − 1), on t with k − 1 degrees of
-    freedom; prediction interval μ̂ ± t(k − 2)·√(τ² + se²). Under five sites τ is hardly known and
-    the notes say so.
+    y ~ (μ1, Σ), Σ = S + τ²I with S the sampling covariance. Weights w = Σ⁻¹1/1′Σ⁻¹1, μ̂ = w′y; τ² by
+    Paule–Mandel solves r′Σ⁻¹r = k − 1. Q = r′S⁻¹r at τ = 0, on χ²(k − 1), and I² = 1 − (k − 1)/Q,
+    floored at 0: what sites share moves them together, so it is no heterogeneity. Hartung–Knapp
+    standard error √(q*/1′Σ⁻¹1), q* = max(1, r′Σ⁻¹r/(k − 1)).
+
+    The sites' spread says nothing of what all of them share. So the t has 1/df = (1 − ρ)/(k − 1) +
+    ρ/``covariance_df``, ρ the part of w′Σw that comes from outside the diagonal of S: k − 1 where
+    sites are independent. Prediction interval μ̂ ± t·√(τ² + se²) on one degree less. Under five
+    sites τ is hardly known and the notes say so.
+
+    Partially pooled effects (``.partial_effects()``): the posterior of each site's true effect with
+    flat priors on μ and τ, so that their intervals know that τ is uncertain (from three sites on).
 
     References
     ----------
     IntHout, Ioannidis & Borm (2014), https://doi.org/10.1186/1471-2288-14-25;
-    Röver, Knapp & Friede (2015), https://doi.org/10.1186/s12874-015-0091-1
+    Röver, Knapp & Friede (2015), https://doi.org/10.1186/s12874-015-0091-1;
+    Paule & Mandel (1982), https://doi.org/10.6028/jres.087.022;
+    Higgins, Thompson & Spiegelhalter (2009), https://doi.org/10.1111/j.1467-985X.2008.00552.x;
+    Röver (2020), https://doi.org/10.18637/jss.v093.i06
 
     Examples
     --------
@@ -146,8 +89,12 @@ def pool(
     (-0.2, 0.1225)
     """
     check_choice("tau", tau, get_args(TauMethod))
-    labels, sites = _labelled(effects)
-    sampling = _sampling(sites, covariance)
+    if not covariance_df > 0:
+        raise InputError(
+            Problem(where="argument 'covariance_df'", what=f"must be above 0, not {covariance_df}")
+        )
+    labels, sites = labelled(effects)
+    sampling = covariance_of(sites, covariance)
     y = np.array([site.estimate for site in sites])
     errors = np.sqrt(np.diag(sampling))
     usable = np.isfinite(y) & np.isfinite(errors) & (errors > 0)
@@ -170,23 +117,90 @@ def pool(
     if not kept:
         return _nothing(ledger, sites, ci_level)
     grid = np.ix_(usable, usable)
-    return _pooled(names, y[usable], sampling[grid], kept, ledger, tau, ci_level)
+    return _pooled(names, sampling[grid], kept, ledger, tau, covariance_df, ci_level)
 
 
 def _pooled(
     labels: tuple[str, ...],
-    y: Float,
     sampling: Float,
     sites: list[Effect],
     ledger: Ledger,
     method: TauMethod,
+    covariance_df: float,
     ci_level: float,
 ) -> Pooled:
-    k = len(y)
+    k = len(sites)
+    y = np.array([site.estimate for site in sites])
     q = _gls(y, sampling, 0.0)[2]
     between = _TAU[method](y, sampling) if k > 1 else 0.0
     mean, weights, spread, precision = _gls(y, sampling, between)
-    std_error = float(np.sqrt(max(1.0, spread / (k - 1)) / precision)) if k > 1 else float("nan")
+    std_error = float(np.sqrt(max(1.0, spread / (k - 1)) / precision)) if k > 1 else NAN
+    shared = _shared(sampling, weights, precision)
+    df = _df(k, shared, covariance_df)
+    effect = Effect.from_estimate(
+        mean,
+        std_error,
+        estimand="mean effect over sites",
+        scale=sites[0].scale,
+        method=f"random effects, {method.replace('_', '–')}",
+        inference="Hartung–Knapp with q* = max(1, q)",
+        df=df,
+        ci_level=ci_level,
+        n_areas=sum(site.n_areas for site in sites),
+        n_treated=sum(site.n_treated for site in sites),
+        n_control=sum(site.n_control for site in sites),
+        n_clusters=k,
+        n_periods=max(site.n_periods for site in sites),
+        notes=_notes(sites, sampling, weights, shared, covariance_df, ledger),
+    )
+    low = high = NAN
+    if k > 2:
+        reach = float(np.sqrt(between + std_error**2))
+        low, high = normal_or_t_interval(mean, reach, df=max(1.0, df - 1.0), level=ci_level)
+    return Pooled(
+        effect=effect,
+        sites=tuple(sites),
+        labels=labels,
+        weights=weights,
+        covariance=sampling,
+        correlation=_mean_correlation(sampling),
+        tau=float(np.sqrt(between)),
+        q=q,
+        q_p_value=wald_p_value(q, df=k - 1) if k > 1 else NAN,
+        i_squared=max(0.0, 1.0 - (k - 1) / q) if k > 1 and q > 0 else 0.0,
+        prediction_low=low,
+        prediction_high=high,
+        ledger=ledger,
+    )
+
+
+def _shared(sampling: Float, weights: Float, precision: float) -> float:
+    """Part of the variance of the mean that comes from what sites share."""
+    apart = sampling - np.diag(np.diag(sampling))
+    return float(np.clip((weights @ apart @ weights) * precision, 0.0, 1.0))
+
+
+def _df(k: int, shared: float, covariance_df: float) -> float:
+    return 1.0 / ((1.0 - shared) / (k - 1) + shared / covariance_df) if k > 1 else NAN
+
+
+def _mean_correlation(sampling: Float) -> float:
+    """Mean correlation of two sites; 0 where there is one."""
+    k = len(sampling)
+    spread = np.sqrt(np.diag(sampling))
+    told = sampling / np.outer(spread, spread)
+    return float((told.sum() - k) / (k * (k - 1))) if k > 1 else 0.0
+
+
+def _notes(
+    sites: list[Effect],
+    sampling: Float,
+    weights: Float,
+    shared: float,
+    covariance_df: float,
+    ledger: Ledger,
+) -> tuple[str, ...]:
+    k = len(sites)
     notes = list(dict.fromkeys(note for site in sites for note in site.notes if k == 1))
     if k == 1:
         notes.append("one site: nothing to pool, and no interval for sites like it")
@@ -197,42 +211,17 @@ def _pooled(
     gone = ledger.steps[0].rows_in - ledger.steps[0].rows_out
     if gone:
         notes.append(f"{gone} of {k + gone} sites left out: no estimate or no standard error")
-    effect = Effect.from_estimate(
-        mean,
-        std_error,
-        estimand="mean effect over sites",
-        scale=sites[0].scale,
-        method=f"random effects, {method.replace('_', '–')}",
-        inference="Hartung–Knapp with q* = max(1, q)",
-        df=float(k - 1) if k > 1 else float("nan"),
-        ci_level=ci_level,
-        n_areas=sum(site.n_areas for site in sites),
-        n_treated=sum(site.n_treated for site in sites),
-        n_control=sum(site.n_control for site in sites),
-        n_clusters=k,
-        n_periods=max(site.n_periods for site in sites),
-        notes=tuple(notes),
-    )
-    low = high = float("nan")
-    if k > 2:
-        reach = float(np.sqrt(between + std_error**2))
-        low, high = normal_or_t_interval(mean, reach, df=float(k - 2), level=ci_level)
-    total = sampling + between * np.eye(k)
-    return Pooled(
-        effect=effect,
-        labels=labels,
-        estimates=y,
-        std_errors=np.sqrt(np.diag(sampling)),
-        weights=weights,
-        shrunken=np.asarray(mean + between * np.linalg.solve(total, y - mean), dtype=np.float64),
-        tau=float(np.sqrt(between)),
-        q=q,
-        q_p_value=wald_p_value(q, df=k - 1) if k > 1 else float("nan"),
-        i_squared=max(0.0, 1.0 - (k - 1) / q) if k > 1 and q > 0 else 0.0,
-        prediction_low=low,
-        prediction_high=high,
-        ledger=ledger,
-    )
+    if k > 1 and np.array_equal(sampling, np.diag(np.diag(sampling))):
+        notes.append(_INDEPENDENT)
+    elif k > 1:
+        known = "" if np.isinf(covariance_df) else f", known with {covariance_df:.1f} df"
+        notes.append(
+            f"sites are not independent: correlation {_mean_correlation(sampling):.2f} on average; "
+            f"{shared:.0%} of the variance of the mean is what they share{known}"
+        )
+    if (weights < 0).any():
+        notes.append(f"{int((weights < 0).sum())} sites have a negative weight in the mean")
+    return tuple(notes)
 
 
 def _gls(y: Float, sampling: Float, between: float) -> tuple[float, Float, float, float]:
@@ -249,16 +238,12 @@ def _paule_mandel(y: Float, sampling: Float) -> float:
     target = len(y) - 1.0
     if _gls(y, sampling, 0.0)[2] <= target:
         return 0.0
-    low, high = 0.0, float(np.var(y, ddof=1)) + float(np.diag(sampling).max())
+    high = float(np.var(y, ddof=1)) + float(np.diag(sampling).max())
     while _gls(y, sampling, high)[2] > target:
-        low, high = high, 2.0 * high
-    for _ in range(200):
-        middle = (low + high) / 2.0
-        if _gls(y, sampling, middle)[2] > target:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
+        high *= 2.0
+    return float(
+        brentq(lambda between: _gls(y, sampling, between)[2] - target, 0.0, high, xtol=1e-16)
+    )
 
 
 def _dersimonian_laird(y: Float, sampling: Float) -> float:
@@ -272,9 +257,10 @@ def _dersimonian_laird(y: Float, sampling: Float) -> float:
 _TAU = {"paule_mandel": _paule_mandel, "dersimonian_laird": _dersimonian_laird}
 
 
-def _labelled(
+def labelled(
     effects: Sequence[Effect] | Mapping[str, Effect] | Effects,
 ) -> tuple[tuple[str, ...], list[Effect]]:
+    """Labels and effects, on one scale."""
     if isinstance(effects, Effects):
         labels, sites = effects.labels, list(effects)
     elif isinstance(effects, Mapping):
@@ -297,7 +283,8 @@ def _labelled(
     return labels, sites
 
 
-def _sampling(sites: list[Effect], covariance: ArrayLike | None) -> Float:
+def covariance_of(sites: list[Effect], covariance: ArrayLike | None) -> Float:
+    """The covariance given, or the squares of the standard errors on its diagonal."""
     k = len(sites)
     if covariance is None:
         return np.diag(np.array([site.std_error for site in sites]) ** 2)
@@ -326,7 +313,7 @@ def _sampling(sites: list[Effect], covariance: ArrayLike | None) -> Float:
 
 
 def _nothing(ledger: Ledger, sites: list[Effect], ci_level: float) -> Pooled:
-    nan, none = float("nan"), np.zeros(0)
+    nan, none = NAN, np.zeros(0)
     effect = Effect.from_estimate(
         nan,
         nan,
@@ -340,11 +327,11 @@ def _nothing(ledger: Ledger, sites: list[Effect], ci_level: float) -> Pooled:
     )
     return Pooled(
         effect=effect,
+        sites=(),
         labels=(),
-        estimates=none,
-        std_errors=none,
         weights=none,
-        shrunken=none,
+        covariance=np.zeros((0, 0)),
+        correlation=0.0,
         tau=nan,
         q=nan,
         q_p_value=nan,
