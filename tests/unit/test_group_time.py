@@ -63,6 +63,26 @@ def test_anticipation_moves_the_base():
     assert frame.loc[-3, "att"] == 0 and frame.loc[-1, "att"] != 0
 
 
+def test_effects_that_anticipation_allows_are_no_placebos():
+    y = world(n=60, t=8)
+    y[:20, 4:] += 12
+    panel, design = panel_of(y), staggered(dict.fromkeys(range(20), 6))
+    assert group_time(panel, design).pre_test().status == "failed"
+    allowed = group_time(panel, design, anticipation=2).pre_test()
+    assert allowed.status == "passed" and allowed.evidence["df"][0] == 3
+    varying = group_time(panel, design, anticipation=2, base="varying").to_frame()
+    change = y[:, 5] - y[:, 3]
+    expected = change[:20].mean() - change[20:].mean()
+    assert varying.set_index("event_time").loc[-1, "att"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_base_period_is_0_with_or_without_controls():
+    design = staggered({**dict.fromkeys(range(4), 3), **dict.fromkeys(range(4, 8), 5)})
+    frame = group_time(panel_of(world(n=8)), design).to_frame()
+    base = frame[frame["event_time"] == -1]
+    assert base["att"].tolist() == [0.0, 0.0] and (base["reason"] == "").all()
+
+
 def test_missing_cells_use_the_pairs_that_are_there():
     y, observed = world(), np.ones((24, 7), bool)
     observed[0, 5] = observed[10, 3] = False

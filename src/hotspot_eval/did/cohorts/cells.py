@@ -205,10 +205,10 @@ def _by_means(
         own = int(np.searchsorted(labels, plan.cohort))
         usable = np.array([bool(eligible[c][r[0]]) for r in rows])
         n_control[c] = sizes[usable].sum()
+        if plan.now == plan.before:
+            continue
         if not n_control[c]:
             att[c], reason[c] = np.nan, NO_CONTROL
-            continue
-        if plan.now == plan.before:
             continue
         change = sums[:, plan.now] - sums[:, plan.before]
         expected = change[usable].sum() / n_control[c]
@@ -244,13 +244,13 @@ def _by_contrast(
         own = both & sample.treated & (sample.first == plan.cohort)
         others = both & eligible[c]
         n_control[c] = others.sum()
+        if plan.now == plan.before:
+            continue
         if not own.any() or not n_control[c]:
             att[c] = np.nan
             reason[c] = (
                 NO_CONTROL if own.any() else "no area of the cohort observed in both periods"
             )
-            continue
-        if plan.now == plan.before:
             continue
         rows = np.flatnonzero(own | others)
         change = sample.y[rows, plan.now] - sample.y[rows, plan.before]

@@ -50,7 +50,8 @@ def group_time(
     method : {"dr", "ipw", "or"}
         How covariates enter: doubly robust, weighting or outcome regression.
     anticipation : int
-        Periods before the start in which effects are allowed.
+        Periods before the start in which effects are allowed; these too are compared with the last
+        period before them, with either base (R's ``did`` takes the period before if it varies).
     covariates : DataFrame or Series, optional
         One row an area, indexed by area id; do not change in time.
     errors : {"influence", "learnt"}
@@ -130,5 +131,6 @@ def group_time(
         cluster=codes,
         told=told,
         notes=notes,
+        anticipation=anticipation,
         noise=noise,
     )

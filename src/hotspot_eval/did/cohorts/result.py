@@ -48,6 +48,8 @@ class GroupTime:
         Whether the cohorts' shares of areas, by which cells are averaged, add to the error.
     df : float
         Degrees of freedom of each test; infinite means the normal distribution.
+    anticipation : int
+        Periods before the start in which effects are allowed.
     noise : CellNoise, optional
         Where errors come from, if not from influence.
     """
@@ -60,6 +62,7 @@ class GroupTime:
     notes: tuple[str, ...] = ()
     shares: Shares = "estimated"
     df: float = float("inf")
+    anticipation: int = 0
     noise: CellNoise | None = None
 
     def aggregate(self, kind: Aggregation = "simple") -> Effects:
@@ -132,10 +135,11 @@ class GroupTime:
     def pre_test(self) -> Check:
         """Joint Wald test that all ATT(g, t) before treatment are 0, with their covariance.
 
-        χ² where errors have no degrees of freedom, F (Hotelling) where they have.
+        Periods in which anticipation is allowed are no part of it. χ² where errors have no degrees
+        of freedom, F (Hotelling) where they have.
         """
         pre = np.flatnonzero(
-            (self.cells.period < self.cells.cohort)
+            (self.cells.period < self.cells.cohort - self.anticipation)
             & ~self.cells.is_base
             & np.isfinite(self.cells.att)
         )

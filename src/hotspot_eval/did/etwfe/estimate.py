@@ -167,6 +167,7 @@ def etwfe(
         cluster=codes,
         told=told,
         notes=notes,
+        anticipation=anticipation,
         shares=shares,
         df=df,
         noise=noise,
