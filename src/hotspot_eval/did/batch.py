@@ -1,164 +1,195 @@
-"""Totals of the four cells for thousands of designs at once."""
+"""Estimates of thousands of designs: sums of areas that share a path, the rest one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, Spell, lay_spells
+from hotspot_eval.did.kernels import PathTables, impute_paths, solve_paths, sum_paths
+from hotspot_eval.did.model import Model
 from hotspot_eval.errors import check_sequence, check_type
 from hotspot_eval.panel import Panel
 
-__all__ = ["FourCells", "check_designs", "four_cells"]
+__all__ = ["estimate_many"]
 
 Float = NDArray[np.float64]
+BLOCK = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FourCells:
-    """Treated and control totals before and after, one row a design.
-
-    Parameters
-    ----------
-    is_block : ndarray of bool, shape (R,)
-        Designs that these four cells describe in full: one start, treatment on from there to the
-        end of the window, the same for all treated areas. The other rows are 0.
-    total : ndarray, shape (R, 2, 2)
-        Events of (treated, control) × (before, after).
-    cells : ndarray, shape (R, 2, 2)
-        Number of area × period cells behind each.
-    """
-
-    is_block: NDArray[np.bool_]
-    total: Float
-    cells: Float
-
-
-def four_cells(panel: Panel, designs: Sequence[Design], *, flat_offset: bool) -> FourCells:
-    """Sum the four cells of each block design from running totals over periods.
+def estimate_many(
+    panel: Panel,
+    designs: Sequence[Design],
+    *,
+    model: Model,
+    imputed: bool,
+    plain: bool,
+    one: Callable[[Design], float],
+) -> Float:
+    """Estimates alone, shape (len(designs),); NaN where a design has none.
 
     Parameters
     ----------
-    flat_offset : bool
-        The model has an offset, so the base of each area must be constant in time for the area
-        effect to absorb it.
+    model : {"poisson", "linear"}
+    imputed : bool
+        Effects from untreated cells alone, or two-way effects beside the treatment.
+    plain : bool
+        One effect a period for all areas and no covariates: what sums by path are enough for.
+    one : callable
+        The estimate of one design, for those that they are not enough for: cells missing in some
+        areas only, a base that changes in time, or a likelihood without a plain maximum.
+
+    Notes
+    -----
+    Designs go in blocks of fixed size: only the estimates grow with their number.
     """
-    count = len(designs)
-    is_block = np.zeros(count, dtype=bool)
-    total, cells = np.zeros((count, 2, 2)), np.zeros((count, 2, 2))
-    y, observed = panel.single()
-    seen = observed.any(axis=0)
-    base = panel.offset_base
-    uneven = (observed != seen).any() or (
-        flat_offset and base is not None and bool((base != base[:, :1]).any())
-    )
-    if uneven:
-        return FourCells(is_block=is_block, total=total, cells=cells)
-    layer = _Layer(panel)
-    layouts = [layer.layout(design) for design in designs]
-    places = np.array([r for r, layout in enumerate(layouts) if layout is not None], dtype=np.intp)
-    if not len(places):
-        return FourCells(is_block=is_block, total=total, cells=cells)
-    chosen = [layout for layout in layouts if layout is not None]
-    windows = np.array([layout[0] for layout in chosen])
-    running = np.zeros((len(y) + 1, y.shape[1] + 1))
-    np.cumsum(y, axis=1, out=running[:-1, 1:])
-    running[-1] = running[:-1].sum(axis=0)
-    periods = np.concatenate([[0], np.cumsum(seen)])
-    long = _lengths(periods, windows)
-    treated, n_treated = _sums(running, windows, [layout[1] for layout in chosen])
-    plus, n_plus = _sums(running, windows, [layout[2] for layout in chosen])
-    minus, n_minus = _sums(running, windows, [layout[3] for layout in chosen])
-    is_block[places] = True
-    total[places, 0], total[places, 1] = treated, plus - minus
-    cells[places, 0] = n_treated[:, None] * long
-    every = np.array([layout[4] for layout in chosen])
-    cells[places, 1] = (np.where(every, len(y), n_plus) - n_minus)[:, None] * long
-    return FourCells(is_block=is_block, total=total, cells=cells)
-
-
-def check_designs(panel: object, designs: object) -> None:
-    """Refuse what is not a panel and a sequence of designs."""
     check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
     check_sequence("designs", designs, of="Design", example="[design]")
     for design in designs if isinstance(designs, Iterable) else ():
         check_type("designs", design, Design)
+    estimates = np.full(len(designs), np.nan)
+    left = np.ones(len(designs), dtype=bool)
+    if plain and len(designs):
+        reader = _Reader(panel, poisson=model == "poisson")
+        for begin in range(0, len(designs), BLOCK):
+            here = slice(begin, begin + BLOCK)
+            estimates[here], found = _block(reader, designs[here], imputed=imputed)
+            left[here] = ~found
+    for r in np.flatnonzero(left).tolist():
+        estimates[r] = one(designs[r])
+    return estimates
 
 
-_Layout = tuple[tuple[int, int, int, int], list[int], list[int], list[int], bool]
+def _block(
+    reader: _Reader, designs: Sequence[Design], *, imputed: bool
+) -> tuple[Float, NDArray[np.bool_]]:
+    """Estimates, and which designs they were found of."""
+    estimates, sure = np.full(len(designs), np.nan), np.zeros(len(designs), dtype=bool)
+    read = [reader.read(design) for design in designs]
+    places = [r for r, told in enumerate(read) if told is not None]
+    tables = reader.tables([told for told in read if told is not None])
+    sums = sum_paths(reader.y, reader.seen, tables, counts=reader.poisson, drop_off=imputed)
+    solve = impute_paths if imputed else solve_paths
+    estimates[places], sure[places] = solve(sums, poisson=reader.poisson)
+    return estimates, sure
 
 
-class _Layer:
-    """Reads designs without laying them over every cell; None where they are not a block."""
+_Read = tuple[list[int], list[list[int]], list[int], bool]
 
-    def __init__(self, panel: Panel) -> None:
-        self.panel = panel
+
+class _Reader:
+    """Reads designs without laying them over every cell; None where that takes more care."""
+
+    def __init__(self, panel: Panel, *, poisson: bool) -> None:
+        self.panel, self.poisson = panel, poisson
+        self.y, observed = panel.single()
         self.row = {area: i for i, area in enumerate(panel.areas)}
-        self.stretch: dict[tuple[Any, Any], tuple[int, int] | None] = {}
+        self.seen: NDArray[np.bool_] = np.asarray(observed.any(axis=0))
+        odd: NDArray[np.bool_] = np.asarray((observed != self.seen).any(axis=1))
+        if poisson and panel.offset_base is not None:
+            base = panel.offset_base
+            odd |= np.asarray((base != base[:, :1]).any(axis=1))
+        if poisson and not np.issubdtype(panel.counts.dtype, np.integer):
+            odd |= np.asarray((self.y < 0).any(axis=1))
+        self.odd = frozenset(np.flatnonzero(odd).tolist())
+        self.known: dict[Any, int | None] = {}
+        self.paths: dict[bytes, int] = {}
+        self.shares: list[Float] = []
+        self.cuts: dict[tuple[Any, ...], int | None] = {}
+        self.treatment: list[Float] = []
+        self.window: list[NDArray[np.bool_]] = []
 
-    def layout(self, design: Design) -> _Layout | None:
-        spells = design.spells
-        key = (spells[0].start, spells[0].end)
-        if len(design.treated) != len(spells):
-            return None
-        for spell in spells:
-            if spell.share != 1.0 or (spell.start, spell.end) != key:
-                return None
-        if key not in self.stretch:
-            self.stretch[key] = self._stretch(*key)
-        stretch = self.stretch[key]
-        if stretch is None:
-            return None
-        window = _window(design, *stretch, len(self.panel.periods))
-        if window is None:
-            return None
+    def read(self, design: Design) -> _Read | None:
+        """Path and rows of each treated group, rows of controls, and whether all but those."""
+        groups: dict[int, list[int]] = {}
         try:
-            treated = [self.row[str(area)] for area in design.treated]
-            if design.controls is not None:
-                return window, treated, [self.row[str(a)] for a in design.controls], [], False
-            out = [self.row[str(a)] for a in (*design.catchment, *design.excluded)]
+            for area, spells in _by_area(design).items():
+                path = self._path(spells)
+                if path is None:
+                    return None
+                groups.setdefault(path, []).append(self.row[area])
+            others = [self.row[str(a)] for a in (*design.catchment, *design.excluded)]
+            against = [self.row[str(a)] for a in design.controls or ()]
         except KeyError:
             return None
-        return window, treated, [len(self.row)], treated + out, True
-
-    def _stretch(self, start: Any, end: Any) -> tuple[int, int] | None:
-        """First treated period and the one after the last, if all between are treated whole."""
-        share = self.panel.periods.share(start, end)
-        on = np.flatnonzero(share)
-        if not len(on) or (share[on] != 1.0).any():
+        every = design.controls is None
+        order = sorted(groups, key=lambda path: self.shares[path].tobytes())
+        cuts = [self._cut(path, design) for path in order]
+        whole = [cut for cut in cuts if cut is not None]
+        if len(whole) < len(cuts) or len(cuts) >= len(self.seen):
             return None
-        return int(on[0]), int(on[-1]) + 1
+        treated = [sorted(groups[path]) for path in order]
+        rows = [row for group in treated for row in group]
+        if every:
+            against = rows + others
+        if self.odd:
+            concerned = self.odd.difference(against) if every else self.odd.intersection(against)
+            if concerned or not self.odd.isdisjoint(rows):
+                return None
+        return whole, treated, sorted(against), every
+
+    def tables(self, read: Sequence[_Read]) -> PathTables:
+        """Groups of one design after the other, controls last."""
+        groups = [
+            (cut, rows, all_but)
+            for cuts, treated, against, every in read
+            for cut, rows, all_but in (
+                *zip(cuts, treated, [False] * len(cuts), strict=True),
+                (0, against, every),
+            )
+        ]
+        shape = (len(self.treatment), len(self.seen))
+        return PathTables(
+            begin=_edges([len(cuts) + 1 for cuts, _, _, _ in read]),
+            rows=np.array([row for _, rows, _ in groups for row in rows], dtype=np.intp),
+            first_row=_edges([len(rows) for _, rows, _ in groups]),
+            all_but=np.array([all_but for _, _, all_but in groups], dtype=bool),
+            path=np.array([cut for cut, _, _ in groups], dtype=np.intp),
+            treatment=np.array(self.treatment, dtype=np.float64).reshape(shape),
+            window=np.array(self.window, dtype=bool).reshape(shape),
+        )
+
+    def _path(self, spells: Sequence[Spell]) -> int | None:
+        """Number of the treatment path that spells of one area make; None if one lies outside."""
+        key = tuple((s.start, s.end, s.share, s.site) for s in spells)
+        if key not in self.known:
+            inside = all(lay_spells(self.panel.periods, [s])[0].any() for s in spells)
+            shares = lay_spells(self.panel.periods, spells)[0]
+            if inside and shares.tobytes() not in self.paths:
+                self.paths[shares.tobytes()] = len(self.shares)
+                self.shares.append(shares)
+            self.known[key] = self.paths[shares.tobytes()] if inside else None
+        return self.known[key]
+
+    def _cut(self, path: int, design: Design) -> int | None:
+        """Number of the path within the design's windows; None if these leave the panel."""
+        key = (path, design.pre_periods, design.post_periods, design.gap)
+        if key not in self.cuts:
+            t = len(self.seen)
+            onset = int((self.shares[path] > 0).argmax())
+            before = onset - design.gap
+            begin = 0 if design.pre_periods is None else before - design.pre_periods
+            stop = t if design.post_periods is None else onset + design.post_periods
+            self.cuts[key] = None
+            if before >= 0 and begin >= 0 and stop <= t:
+                when = np.arange(t)
+                self.cuts[key] = len(self.treatment)
+                self.treatment.append(self.shares[path])
+                self.window.append(
+                    ((when >= begin) & (when < before)) | ((when >= onset) & (when < stop))
+                )
+        return self.cuts[key]
 
 
-def _window(design: Design, onset: int, off: int, t: int) -> tuple[int, int, int, int] | None:
-    before = onset - design.gap
-    begin = 0 if design.pre_periods is None else before - design.pre_periods
-    stop = t if design.post_periods is None else onset + design.post_periods
-    if begin < 0 or before <= begin or stop > t or stop > off:
-        return None
-    return begin, before, onset, stop
+def _by_area(design: Design) -> dict[str, list[Spell]]:
+    spells: dict[str, list[Spell]] = {}
+    for spell in design.spells:
+        spells.setdefault(spell.area, []).append(spell)
+    return spells
 
 
-def _lengths(periods: NDArray[np.intp], windows: NDArray[np.intp]) -> Float:
-    begin, before, onset, stop = windows.T
-    return np.column_stack(
-        [periods[before] - periods[begin], periods[stop] - periods[onset]]
-    ).astype(np.float64)
-
-
-def _sums(
-    running: Float, windows: NDArray[np.intp], rows: list[list[int]]
-) -> tuple[Float, NDArray[np.intp]]:
-    """Totals over the rows of each design before and after, shape (R, 2), and how many rows."""
-    sizes = np.array([len(r) for r in rows])
-    flat = np.array([row for listed in rows for row in listed], dtype=np.intp)
-    owner = np.repeat(np.arange(len(rows)), sizes)
-    begin, before, onset, stop = windows[owner].T
-    pre = running[flat, before] - running[flat, begin]
-    post = running[flat, stop] - running[flat, onset]
-    both = [np.bincount(owner, values, minlength=len(rows)) for values in (pre, post)]
-    return np.column_stack(both), sizes
+def _edges(lengths: Sequence[int]) -> NDArray[np.intp]:
+    return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.intp))]).astype(np.intp)

@@ -20,14 +20,14 @@ from hotspot_eval.did.assemble import (
     no_effect,
     sample_counts,
 )
-from hotspot_eval.did.batch import check_designs, four_cells
+from hotspot_eval.did.batch import estimate_many
 from hotspot_eval.did.counterfactual import Counterfactual, impute
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Residuals
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.twoway import SATURATED, ClusterBy, PeriodEffects, clusters
+from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
 from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Fit, TreatedCells
@@ -116,18 +116,20 @@ class Imputation:
 
     def many(self, panel: Panel, designs: Sequence[Design]) -> Float:
         """Estimates alone, shape (len(designs),); NaN where a design has none."""
-        check_designs(panel, designs)
-        estimates = np.full(len(designs), np.nan)
-        block = np.zeros(len(designs), dtype=bool)
-        if self.period_effects == "common" and self.covariates is None:
-            cells = four_cells(panel, designs, flat_offset=self.model == "poisson")
-            block = cells.is_block
-            estimates[block] = SATURATED[self.model](cells)[block]
-        for r in np.flatnonzero(~block):
-            sample = self._lay(panel, designs[int(r)])
+
+        def one(design: Design) -> float:
+            sample = self._lay(panel, design)
             made = "no" if sample.reason else self._impute(sample, by_event=False)
-            estimates[r] = np.nan if isinstance(made, str) else made.estimate[0]
-        return estimates
+            return float("nan") if isinstance(made, str) else float(made.estimate[0])
+
+        return estimate_many(
+            panel,
+            designs,
+            model=self.model,
+            imputed=True,
+            plain=self.period_effects == "common" and self.covariates is None,
+            one=one,
+        )
 
     def _lay(self, panel: Panel, design: Design) -> Sample:
         return lay(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
-from hotspot_eval.did.batch import FourCells, check_designs, four_cells
+from hotspot_eval.did.batch import estimate_many
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.held import HeldEffect
 from hotspot_eval.did.kernels import Correction
@@ -27,7 +27,6 @@ Float = NDArray[np.float64]
 ClusterBy = Literal["area", "cluster"]
 PeriodEffects = Literal["common", "cluster"]
 TERMS = ("treatment",)
-BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,31 +102,25 @@ class _TwoWay:
         )
 
     def _many(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
-        """Designs in blocks of fixed size: only the estimates grow with their number."""
-        check_designs(panel, designs)
-        estimates = np.full(len(designs), np.nan)
-        for begin in range(0, len(designs), BLOCK):
-            stop = begin + BLOCK
-            estimates[begin:stop] = self._block(panel, designs[begin:stop], model)
-        return estimates
-
-    def _block(self, panel: Panel, designs: Sequence[Design], model: Model) -> Float:
-        estimates = np.full(len(designs), np.nan)
-        block = np.zeros(len(designs), dtype=bool)
-        if self.period_effects == "common" and self.covariates is None:
-            cells = four_cells(panel, designs, flat_offset=model == "poisson")
-            block = cells.is_block
-            estimates[block] = SATURATED[model](cells)[block]
-        for r in np.flatnonzero(~block):
+        def one(design: Design) -> float:
             sample = lay(
                 panel,
-                designs[int(r)],
+                design,
                 counts=model == "poisson",
                 by_cluster=self.period_effects == "cluster",
             )
-            if not sample.reason:
-                estimates[r] = self._regress(sample, model, None, inference=False).beta[0]
-        return estimates
+            if sample.reason:
+                return float("nan")
+            return float(self._regress(sample, model, None, inference=False).beta[0])
+
+        return estimate_many(
+            panel,
+            designs,
+            model=model,
+            imputed=False,
+            plain=self.period_effects == "common" and self.covariates is None,
+            one=one,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +185,9 @@ class PoissonDid(_TwoWay):
 
         Notes
         -----
-        With one start the model is saturated in (treated, control) × (before, after), and the
-        estimate is the log ratio of ratios of four totals, taken from running sums.
+        Areas that share a treatment path are summed, which loses nothing, and the sums are fitted.
+        With one path and controls the estimate is the log ratio of ratios of four totals: treated
+        and controls, on and off.
         """
         return self._many(panel, designs, "poisson")
 
@@ -249,25 +243,6 @@ def clusters(sample: Sample, by: ClusterBy) -> NDArray[np.intp] | None:
         )
     return sample.cluster
 
-
-def _log_ratio_of_ratios(cells: FourCells) -> Float:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(cells.total)
-        estimate = (logs[:, 0, 1] - logs[:, 0, 0]) - (logs[:, 1, 1] - logs[:, 1, 0])
-    return np.where(np.isfinite(estimate), estimate, np.nan)
-
-
-def _difference_of_means(cells: FourCells) -> Float:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = cells.total / cells.cells
-    estimate: Float = (mean[:, 0, 1] - mean[:, 0, 0]) - (mean[:, 1, 1] - mean[:, 1, 0])
-    return estimate
-
-
-SATURATED: dict[Model, Callable[[FourCells], Float]] = {
-    "poisson": _log_ratio_of_ratios,
-    "linear": _difference_of_means,
-}
 
 poisson_did = PoissonDid()
 linear_did = LinearDid()
