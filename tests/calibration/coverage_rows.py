@@ -49,6 +49,7 @@ __all__ = [
     "Row",
     "band",
     "conformal",
+    "events",
     "exact",
     "lead",
     "models",
@@ -126,9 +127,14 @@ def models(drawn: Drawn, chance: Chance) -> Iterator[Row]:
 
 def ratios(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     """Models of a ratio whose error is learnt from controls."""
-    study = drawn.panel, drawn.design
     yield from lead(drawn, chance)
-    yield row("imputation, Poisson (default)", Imputation()(*study).effect, TRUTH)
+    imputed = Imputation()(drawn.panel, drawn.design).effect
+    yield row("imputation, Poisson (default)", imputed, TRUTH)
+
+
+def events(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """Event studies, and effects of borough × period, with learnt errors."""
+    study = drawn.panel, drawn.design
     within = PoissonDid(period_effects="cluster")(*study).effect
     yield row("poisson_did, borough × period effects (default)", within, TRUTH)
     fit = event_study(drawn.panel, windows(drawn))
@@ -138,6 +144,10 @@ def ratios(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield row(f"{name}: −6", fit.effects["-6"], 0.0)
     table = simultaneous_band(fit.event_study(), rng=chance(name), draws=999)
     yield band(f"{name}: joint band", table, lambda time: TRUTH if time >= 0 else 0.0)
+    fit = event_study(drawn.panel, windows(drawn), model="linear")
+    begun = drawn.on & (np.cumsum(drawn.on, axis=1) == 1)
+    truth = float(drawn.changed(begun).mean())
+    yield row("event_study, linear (default): 0", fit.effects["0"], truth)
 
 
 def numbers(drawn: Drawn, chance: Chance) -> Iterator[Row]:
@@ -147,10 +157,6 @@ def numbers(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield row("linear_did (default)", LinearDid()(*study).effect, drawn.change)
     imputed = Imputation(model="linear")(*study).effect
     yield row("imputation, linear (default)", imputed, drawn.change)
-    fit = event_study(drawn.panel, windows(drawn), model="linear")
-    begun = drawn.on & (np.cumsum(drawn.on, axis=1) == 1)
-    truth = float(drawn.changed(begun).mean())
-    yield row("event_study, linear (default): 0", fit.effects["0"], truth)
 
 
 def windows(drawn: Drawn) -> Design:

@@ -100,6 +100,7 @@ class Part:
 PARTS = {
     "ratios": Part(worlds=(ISSUE,), make=rows.ratios),
     "numbers": Part(worlds=(ISSUE,), make=rows.numbers),
+    "events": Part(worlds=(ISSUE,), make=rows.events),
     "two_way": Part(worlds=(ISSUE,), make=rows.robust),
     "others": Part(worlds=(ISSUE,), make=rows.others),
     "exact": Part(worlds=(ISSUE,), make=rows.exact, share=0.25),

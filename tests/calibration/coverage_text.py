@@ -44,6 +44,7 @@ MAIN = Table(
     parts=(
         "ratios",
         "numbers",
+        "events",
         "two_way",
         "others",
         "exact",

@@ -13,7 +13,7 @@ from tests.calibration.coverage_worlds import ISSUE, TUNED, World
 
 RARE = TUNED[1]
 CLUSTERED = Column(k=10, places="clustered")
-FAMILIES = ("ratios", "numbers", "starts", "rotates", "lasts", "doses", "types", "beside")
+FAMILIES = ("ratios", "numbers", "events", "starts", "rotates", "lasts", "doses", "types", "beside")
 SLICE = (
     (ISSUE, Column(k=5)),
     (ISSUE, Column(k=10, places="clustered")),
