@@ -12,6 +12,7 @@ from hotspot_eval.design import Design
 from hotspot_eval.did import PoissonDid
 from hotspot_eval.inference import Mimic, TopK, replay
 from hotspot_eval.inference.replay.engine import study_of
+from hotspot_eval.inference.replay.recipe import features
 
 NOW = "2020-07"
 
@@ -169,6 +170,19 @@ def test_the_last_resort_takes_nothing_from_the_site_during_its_operation():
         scenes = null.pool.scenes
         own = scenes.onset[scenes.cluster == place]
         assert (own + 3 <= null.site.onset).all()
+
+
+def test_a_scene_without_areas_elsewhere_stands_at_no_growth():
+    """Three months after against twelve before hold a quarter of the events, which is no fall."""
+    panel = boroughs(np.random.default_rng(1), clusters=4, areas=40)
+    design = operation(panel, TopK(k=4), "2022-07", np.random.default_rng(0), pre=12)
+    null = study_of(panel, design, rule=TopK(k=4), rng=np.random.default_rng(0)).nulls[0]
+    scenes = null.pool.scenes
+    far = scenes.totals.far.copy()
+    far[scenes.row[0]] = 0.0
+    told = features(replace(scenes, totals=replace(scenes.totals, far=far)), null.site.windows)
+    assert told.past[0, -2:].tolist() == [0.0, 0.0]
+    assert np.abs(told.past[1:, -1]).max() < 0.2
 
 
 def test_where_there_is_no_test_none_is_named():

@@ -12,10 +12,11 @@ import pandas as pd
 from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.replay.engine import reference_from, study_of
-from hotspot_eval.inference.replay.ladder import FEWEST
+from hotspot_eval.inference.replay.ladder import FEWEST, admissible
 from hotspot_eval.inference.replay.null import SiteNull
-from hotspot_eval.inference.replay.recipe import features
+from hotspot_eval.inference.replay.recipe import Expectation, features
 from hotspot_eval.inference.replay.rules import Rule
+from hotspot_eval.inference.replay.stage import Stage
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import PeriodLike
 from hotspot_eval.results import Check
@@ -23,6 +24,16 @@ from hotspot_eval.results import Check
 __all__ = ["Rehearsal", "dress_rehearsal"]
 
 _LOWEST_COVERAGE = 0.90
+_COLUMNS = [
+    "site",
+    "cluster",
+    "period",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_value_without",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -92,8 +103,10 @@ def dress_rehearsal(
 
     Notes
     -----
-    Each pseudo-study is a scene of the site's pool. It is judged by the rest of the pool: scenes
-    of its own cluster whose windows overlap it are left out, so it never judges itself.
+    Each pseudo-study is a scene of the site's pool, judged as if it had been the operation: by
+    scenes of its own cluster that ended before it, and of others up to its start and from its end
+    and washout on, none reading further back than it can. Scenes that this leaves with fewer than
+    39 are skipped.
 
     Examples
     --------
@@ -126,61 +139,66 @@ def dress_rehearsal(
         raise InputError(*problems)
     study = study_of(panel, design, rule=rule, rng=rng, washout=washout, breaks=breaks)
     kept = 1.0 + percent / 100.0
-    parts = [_rehearse(null, study.stage.labels, panel, kept, studies, rng) for null in study.nulls]
-    if not parts:
+    parts = [_rehearse(null, study.stage, kept, studies, rng) for null in study.nulls]
+    if not any(map(len, parts)):
         columns = ["site", "studies", "recovered", "bias", "coverage", "found", "false_alarms"]
         return Rehearsal(
             percent=percent,
-            frame=pd.DataFrame(),
+            frame=pd.DataFrame(columns=_COLUMNS),
             summary=pd.DataFrame(columns=columns),
             check=_check(pd.DataFrame(), percent),
         )
-    frame = pd.concat(parts, ignore_index=True)
+    frame = pd.concat([part for part in parts if len(part)], ignore_index=True)
     summary = _summary(frame, float(np.log(kept)))
     return Rehearsal(percent=percent, frame=frame, summary=summary, check=_check(summary, percent))
 
 
 def _rehearse(
-    null: SiteNull,
-    labels: Sequence[str],
-    panel: Panel,
-    kept: float,
-    studies: int,
-    rng: np.random.Generator,
+    null: SiteNull, stage: Stage, kept: float, studies: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     scenes, windows = null.pool.scenes, null.site.windows
-    told = features(scenes, windows, history=null.history)
-    distance = np.abs(np.log(told.expected + 0.5) - np.log(null.expectation.expected + 0.5))
+    distance = np.abs(np.log(null.told.expected + 0.5) - np.log(null.expectation.expected + 0.5))
+    periods = scenes.period_labels(stage)
     rows = []
     for row in np.argsort(distance, kind="stable")[:studies]:
-        own = scenes.cluster == scenes.cluster[row]
-        near = np.abs(scenes.onset - scenes.onset[row]) < windows.post
-        rest = np.flatnonzero(~(own & near))
-        if len(rest) < FEWEST:
+        plain = _expectation(null, stage, row)
+        if plain is None:
             continue
-        onset = int(scenes.onset[row])
-        reference = reference_from(told.take(rest), scenes.take(rest), len(labels), onset, windows)
-        plain = reference.expect(told, int(scenes.cluster[row]), int(row))
-        events = sum(
-            float(scenes.sum_treated[row, onset + o + 1] - scenes.sum_treated[row, onset + o])
-            for o in windows.on
-        )
+        line, at = scenes.totals.treated[scenes.row[row]], int(scenes.at[row])
+        events = sum(float(line[at + o + 1] - line[at + o]) for o in windows.on)
         left = float(rng.binomial(int(events), kept))
         acted = replace(plain, change=plain.change + float(np.log((left + 0.5) / (events + 0.5))))
         low, high = acted.interval()
         rows.append(
-            {
-                "site": null.site.cluster,
-                "cluster": labels[scenes.cluster[row]],
-                "period": panel.periods.labels[onset],
-                "estimate": acted.effect,
-                "ci_low": low,
-                "ci_high": high,
-                "p_value": acted.p_value(),
-                "p_value_without": plain.p_value(),
-            }
+            (
+                null.site.cluster,
+                stage.labels[scenes.cluster[row]],
+                periods[row],
+                acted.effect,
+                low,
+                high,
+                acted.p_value(),
+                plain.p_value(),
+            )
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _expectation(null: SiteNull, stage: Stage, row: int) -> Expectation | None:
+    """A scene before what replay would hold it against, had it been the operation."""
+    scenes, windows = null.pool.scenes, null.site.windows
+    place, onset = int(scenes.cluster[row]), int(scenes.onset[row])
+    site = replace(null.site, cluster=stage.labels[place], onset=onset)
+    rest = admissible(scenes, stage, site, during=False)
+    if len(rest) < FEWEST:
+        rest = admissible(scenes, stage, site, during=True)
+    if len(rest) < FEWEST:
+        return None
+    history = min(null.history, int(scenes.at[row] - scenes.since[row]))
+    told = features(rest, windows, history=history)
+    reference = reference_from(told, rest, len(stage.all_labels), onset, windows)
+    own = features(scenes.take(np.array([row])), windows, history=history)
+    return reference.expect(own, place)
 
 
 def _summary(frame: pd.DataFrame, truth: float) -> pd.DataFrame:

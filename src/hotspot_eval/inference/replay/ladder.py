@@ -16,7 +16,7 @@ from hotspot_eval.inference.replay.rules import Mimic, Rule
 from hotspot_eval.inference.replay.scenes import Scenes, act
 from hotspot_eval.inference.replay.stage import Site, Stage
 
-__all__ = ["ENOUGH", "FEWEST", "Pool", "Troupe", "climb_down", "reach_of"]
+__all__ = ["ENOUGH", "FEWEST", "Pool", "Troupe", "admissible", "climb_down", "reach_of"]
 
 ENOUGH = 60
 FEWEST = 39
@@ -70,7 +70,8 @@ class Pool:
     @property
     def silent(self) -> bool:
         """Whether no scene holds an event: nothing varies, so nothing can be unusual."""
-        return not (self.scenes.sum_treated.any() or self.scenes.sum_controls.any())
+        totals, row = self.scenes.totals, self.scenes.row
+        return not (totals.treated[row, -1].any() or totals.controls[row, -1].any())
 
     def lookback(self, site: Site) -> int:
         """Periods that a scene and the site may look back: what the pool's shortest past allows.
@@ -124,7 +125,7 @@ class Troupe:
         end of the operation and its washout on; ``during`` admits those between.
         """
         played = self._play(self.stage, site, history)
-        return _admissible(played, self.stage, site, during=during)
+        return admissible(played, self.stage, site, during=during)
 
     def play_elsewhere(self, site: Site, history: int) -> list[Scenes]:
         """Scenes of other forces, at any date; clusters and starts in the study's terms."""
@@ -179,7 +180,7 @@ class Troupe:
             last=site.onset,
             allowed=allowed,
         )
-        return _admissible(played, self.stage, site, during=True)
+        return admissible(played, self.stage, site, during=True)
 
 
 def reach_of(rule: Rule, site: Site) -> int:
@@ -278,7 +279,8 @@ def _pool(stage: Stage, site: Site, scenes: Scenes, rung: int, history: int, rul
     )
 
 
-def _admissible(scenes: Scenes, stage: Stage, site: Site, *, during: bool) -> Scenes:
+def admissible(scenes: Scenes, stage: Stage, site: Site, *, during: bool) -> Scenes:
+    """Of its own cluster those that ended before the start; of others those not ``during`` it."""
     own = scenes.cluster == stage.labels.index(site.cluster)
     late = own & (scenes.onset + site.windows.post > site.onset)
     resume = site.onset + site.windows.post + stage.washout

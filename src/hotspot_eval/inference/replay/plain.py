@@ -207,23 +207,23 @@ def _nothing(effect: Effect, why: str, level: float, alternative: Alternative) -
 
 def _scale(scale: Scale, site: Site, scenes: Scenes) -> Vector:
     """Poisson standard deviation of an estimate from history and controls, on its scale."""
-    onset, rows = scenes.at, np.arange(len(scenes))
+    onset, rows, totals = scenes.at, scenes.row, scenes.totals
     windows = site.windows
     begin = np.maximum(onset - windows.gap - windows.pre, 0)
     stop = onset - windows.gap
     on = len(windows.on)
     control = np.sum(
         [
-            scenes.sum_controls[rows, onset + o + 1] - scenes.sum_controls[rows, onset + o]
+            totals.controls[rows, onset + o + 1] - totals.controls[rows, onset + o]
             for o in windows.on
         ],
         axis=0,
     )
-    long_run = (scenes.sum_treated[rows, onset] + 0.5) / (
-        scenes.sum_controls[rows, onset] + 0.5 * scenes.odds()
+    long_run = (totals.treated[rows, onset] + 0.5) / (
+        totals.controls[rows, onset] + 0.5 * scenes.odds()
     )
     expected = control * long_run
-    control_before = scenes.sum_controls[rows, stop] - scenes.sum_controls[rows, begin]
+    control_before = totals.controls[rows, stop] - totals.controls[rows, begin]
     before = control_before * long_run
     if scale == "log_irr":
         return np.asarray(np.sqrt(1 / (expected + 1) + 1 / (control + 1) + 1 / (before + 1)))

@@ -197,23 +197,22 @@ def features(scenes: Scenes, windows: Windows, *, history: int | None = None) ->
     l(W) = log[(T + ½)/(C + ½q)], T and C the events of treated and controls in the window W, q
     the number of controls for each treated area: a cluster where nothing differs has l = −log q.
     """
-    onset, odds = scenes.at, scenes.odds()
+    onset, odds, totals = scenes.at, scenes.odds(), scenes.totals
     floor = _floor(scenes, history)
 
     def events(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
-        rows = np.arange(len(onset))
         first, after = np.maximum(begin, floor), np.maximum(stop, floor)
-        return np.asarray(running[rows, after] - running[rows, first])
+        return np.asarray(running[scenes.row, after] - running[scenes.row, first])
 
     def ratio(begin: Places, stop: Places) -> Vector:
         return _log_ratio(
-            events(scenes.sum_treated, begin, stop), events(scenes.sum_controls, begin, stop), odds
+            events(totals.treated, begin, stop), events(totals.controls, begin, stop), odds
         )
 
     base = ratio(onset - windows.gap - windows.pre, onset - windows.gap)
     post_treated, post_control = (
         np.sum([events(total, onset + o, onset + o + 1) for o in windows.on], axis=0)
-        for total in (scenes.sum_treated, scenes.sum_controls)
+        for total in (totals.treated, totals.controls)
     )
     year, quarter = windows.year, windows.quarter
     columns = [np.ones(len(onset)), base + np.log(odds)]
@@ -248,21 +247,21 @@ def _floor(scenes: Scenes, history: int | None) -> Places:
 def _around(scenes: Scenes, windows: Windows, events: Events, floor: Places) -> list[Vector]:
     """What happened around the scene after the start: near controls against far, and far alone.
 
-    log[N(post)/N(history)] − log[F(post)/F(history)] and log[F(post)/F(pre)], N the controls of
-    the own cluster and F the clean areas of other clusters; both 0 without such areas. The first
-    lets the pool say how much of the controls' movement is noise.
+    log[N(post)/N(history)] − log[F(post)/F(history)] and log[F(post)/F(pre)] by the period, N the
+    controls of the own cluster and F the clean areas of other clusters; both 0 without such areas.
+    The first lets the pool say how much of the controls' movement is noise.
     """
-    onset = scenes.at
+    onset, totals = scenes.at, scenes.totals
 
     def grown(running: NDArray[np.float64], begin: Places, stop: Places) -> Vector:
         after = np.sum([events(running, onset + o, onset + o + 1) for o in windows.on], axis=0)
         return np.asarray(np.log((after + 0.5) / (events(running, begin, stop) + 0.5)))
 
     before = onset - windows.gap
-    there = scenes.sum_far[:, -1] > 0
-    near = grown(scenes.sum_near, floor, onset) - grown(scenes.sum_far, floor, onset)
-    far = grown(scenes.sum_far, before - windows.pre, before)
-    return [np.where(there & (scenes.sum_near[:, -1] > 0), near, 0.0), np.where(there, far, 0.0)]
+    near, far = (total[scenes.row, -1] > 0 for total in (totals.near, totals.far))
+    apart = grown(totals.near, floor, onset) - grown(totals.far, floor, onset)
+    away = grown(totals.far, before - windows.pre, before) - np.log(len(windows.on) / windows.pre)
+    return [np.where(near & far, apart, 0.0), np.where(far, away, 0.0)]
 
 
 def _log_ratio(treated: Vector, control: Vector, odds: Vector) -> Vector:

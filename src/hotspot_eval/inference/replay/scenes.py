@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,27 @@ from hotspot_eval.inference.replay.rules import Rule
 from hotspot_eval.inference.replay.stage import Site, Stage, Windows
 
 __all__ = ["Scenes", "act", "scene_of_site"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Totals:
+    """Events before each period of every scene that was played; column 0 is 0.
+
+    Parameters
+    ----------
+    treated, controls : ndarray, shape (R, T + 1)
+        Summed over the rows chosen, and over those compared with.
+    near, far : ndarray, shape (R, T + 1)
+        The same for the controls in the scene's own cluster, and for the areas of other clusters
+        that were clean all along and that the rule did not choose: those it chose may be treated at
+        the real date, so a scene may not look at them either. Where the rule reads touched
+        cells, the treated stand for whom it chose.
+    """
+
+    treated: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    near: NDArray[np.float64]
+    far: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,13 +52,10 @@ class Scenes:
         missing: its history begins there.
     treated, controls : tuple of ndarray of int
         Rows chosen and rows compared with, for each scene.
-    sum_treated, sum_controls : ndarray, shape (S, T + 1)
-        Events before each period, summed over these rows; column 0 is 0.
-    sum_near, sum_far : ndarray, shape (S, T + 1)
-        The same for the controls in the scene's own cluster, and for the areas of other clusters
-        that were clean all along and that the rule did not choose: those it chose may be treated at
-        the real date, so a scene may not look at them either. Where the rule reads touched
-        cells, the treated stand for whom it chose.
+    totals : Totals
+        Shared by all pools of scenes that were played together.
+    row : ndarray of int, shape (S,)
+        Each scene's line of ``totals``.
     left_out : dict
         Reason → number of cluster × date pairs that are no scene.
     """
@@ -49,18 +67,27 @@ class Scenes:
     since: NDArray[np.intp]
     treated: tuple[NDArray[np.intp], ...]
     controls: tuple[NDArray[np.intp], ...]
-    sum_treated: NDArray[np.float64]
-    sum_controls: NDArray[np.float64]
-    sum_near: NDArray[np.float64]
-    sum_far: NDArray[np.float64]
+    totals: Totals
+    row: NDArray[np.intp]
     left_out: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.onset)
 
+    @property
+    def sum_treated(self) -> NDArray[np.float64]:
+        """Events of the chosen areas before each period, shape (S, T + 1)."""
+        return self.totals.treated[self.row]
+
+    @property
+    def sum_controls(self) -> NDArray[np.float64]:
+        """Events of the controls before each period, shape (S, T + 1)."""
+        return self.totals.controls[self.row]
+
     def take(self, rows: NDArray[np.intp]) -> Scenes:
         """Some of the scenes."""
-        return Scenes(
+        return replace(
+            self,
             cluster=self.cluster[rows],
             onset=self.onset[rows],
             source=self.source[rows],
@@ -68,19 +95,16 @@ class Scenes:
             since=self.since[rows],
             treated=tuple(self.treated[row] for row in rows),
             controls=tuple(self.controls[row] for row in rows),
-            sum_treated=self.sum_treated[rows],
-            sum_controls=self.sum_controls[rows],
-            sum_near=self.sum_near[rows],
-            sum_far=self.sum_far[rows],
-            left_out=self.left_out,
+            row=self.row[rows],
         )
 
     def join(self, other: Scenes, left_out: dict[str, int]) -> Scenes:
         """Both together, as scenes of one calendar; running totals are padded with their last."""
-        width = max(self.sum_far.shape[1], other.sum_far.shape[1])
+        both = (self, other)
+        width = max(scenes.totals.treated.shape[1] for scenes in both)
 
         def padded(name: str) -> NDArray[np.float64]:
-            sums = [getattr(scenes, name) for scenes in (self, other)]
+            sums = [getattr(scenes.totals, name)[scenes.row] for scenes in both]
             fill = [((0, 0), (0, width - each.shape[1])) for each in sums]
             return np.concatenate(
                 [np.pad(each, pad, mode="edge") for each, pad in zip(sums, fill, strict=True)]
@@ -94,10 +118,13 @@ class Scenes:
             since=np.concatenate([self.since, other.since]),
             treated=self.treated + other.treated,
             controls=self.controls + other.controls,
-            sum_treated=padded("sum_treated"),
-            sum_controls=padded("sum_controls"),
-            sum_near=padded("sum_near"),
-            sum_far=padded("sum_far"),
+            totals=Totals(
+                treated=padded("treated"),
+                controls=padded("controls"),
+                near=padded("near"),
+                far=padded("far"),
+            ),
+            row=np.arange(len(self) + len(other)),
             left_out=left_out,
         )
 
@@ -202,7 +229,8 @@ def _assemble(
 ) -> Scenes:
     n, t = stage.counts.shape
     running = np.concatenate([np.zeros((n, 1)), stage.counts.cumsum(axis=1)], axis=1)
-    treated, controls, near, far = (np.zeros((len(casts), t + 1)) for _ in range(4))
+    treated, controls, far = (np.zeros((len(casts), t + 1)) for _ in range(3))
+    near = np.zeros_like(controls) if stage.everywhere else controls
     by_cluster: dict[int, NDArray[np.float64]] = {}
     for s, cast in enumerate(casts):
         if cast.onset not in by_cluster:
@@ -210,8 +238,9 @@ def _assemble(
         sums = by_cluster[cast.onset]
         treated[s] = running[cast.treated].sum(axis=0)
         controls[s] = running[cast.controls].sum(axis=0)
-        at_home = cast.controls[stage.cluster[cast.controls] == cast.place]
-        near[s] = controls[s] if not stage.everywhere else running[at_home].sum(axis=0)
+        if stage.everywhere:
+            at_home = cast.controls[stage.cluster[cast.controls] == cast.place]
+            near[s] = running[at_home].sum(axis=0)
         far[s] = sums.sum(axis=0) - sums[cast.place]
     onset = np.array([cast.onset for cast in casts], dtype=np.intp)
     begun = [
@@ -225,10 +254,8 @@ def _assemble(
         since=np.array(begun, dtype=np.intp),
         treated=tuple(cast.treated for cast in casts),
         controls=tuple(cast.controls for cast in casts),
-        sum_treated=treated,
-        sum_controls=controls,
-        sum_near=near,
-        sum_far=far,
+        totals=Totals(treated=treated, controls=controls, near=near, far=far),
+        row=np.arange(len(casts)),
         left_out=left,
     )
 
