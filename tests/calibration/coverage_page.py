@@ -51,9 +51,9 @@ def _intro(lead: pd.DataFrame) -> str:
         "Made by `make coverage`. Share of 95 % intervals that hold the truth, each draw with a "
         f"seed of its own. The aim is {LOW} to {HIGH}. Numbers outside it, by more than two Monte "
         "Carlo errors from 0.95, are **bold**; below each table stands why. The Monte Carlo error "
-        f"is {_error(draws):.3f} with {draws:,} draws a column, {_error(500):.3f} with 500; *draws* "
-        "is that of the column with the fewest. In brackets: the share of draws that had an "
-        f"interval, where not all had one.\n\nSetting: {setting}"
+        f"is {_error(draws):.3f} with {draws:,} draws a column, {_error(500):.3f} with 500. "
+        "*Draws* are those of the column with the fewest. In brackets: the share of draws with an "
+        f"interval, where some had none.\n\nSetting: {setting}"
     )
 
 
