@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
-from hotspot_eval.did.assemble import NO_NOISE, Told, no_effect, sample_counts
+from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.kernels import simplex_weights
+from hotspot_eval.did.placebo import Cohorts, PlaceboError, cohorts_of, placebo
 from hotspot_eval.did.sample import Sample, lay, treated_cells
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect
-from hotspot_eval.significance import p_value_from_draws
 
 __all__ = ["Synthetic", "match", "synthetic_control", "synthetic_did", "unsuited"]
 
@@ -72,6 +72,7 @@ def synthetic_did(
     *,
     rng: np.random.Generator | None = None,
     draws: int = 200,
+    error: PlaceboError = "matched",
     ci_level: float = 0.95,
 ) -> Synthetic:
     """Synthetic difference-in-differences with placebo inference.
@@ -86,19 +87,41 @@ def synthetic_did(
         Needed when more than one area is treated: placebo areas are drawn from the controls. With
         one treated area every control takes its turn and nothing is drawn.
     draws : int
+        Placebo sets.
+    error : {"matched", "published"}
+        ``matched``: placebo areas lie in as many clusters as the treated where the panel has
+        labels, the error is widened where the treated were noisier before the start, and the
+        interval is that of t. ``published``: any controls, their standard deviation, normal.
     ci_level : float
 
     Returns
     -------
     Synthetic
 
+    Raises
+    ------
+    InputError
+        If the panel has several outcomes, or an option is not one of those above.
+
     Notes
     -----
     Area weights ω ≥ 0, Σω = 1 make weighted controls run parallel to the treated mean before the
     start (ridge ζ = (N₁T₁)^¼·σ of monthly changes), period weights λ make weighted periods before
     stand for those after; the effect is the double difference with these weights. Several starts:
-    one fit a cohort, averaged by treated cells. The standard error is that of placebo estimates,
-    which assumes that treated areas are as noisy as controls.
+    one fit a cohort, averaged by treated cells. Weights are those of the published Frank–Wolfe
+    path, which stops within about 1e-3 of the minimum; those of placebo areas are the minimum
+    itself, from which the rank p in the notes is taken too.
+
+    ``matched``: each draw takes, for every cluster with m treated areas, m controls of one cluster,
+    so that they share shocks as the treated do. With e the placebo estimates, g² mean squares of
+    the gap to the weighted controls before the first start (SDID: less its mean), the error is
+    √mean(e²)·max(1, √(g²_treated / mean g²_placebo)); from fewer than six periods before, without
+    the second factor. Degrees of freedom d: 1/d = s²/(C − 1) + (1 − s)²/(n − 1), where s is the
+    share of the variance of e that C control clusters account for and n counts controls; where the
+    error is widened, 1/d grows by that of g², read from how its two halves differ. What it assumes:
+    treated areas stray from their weighted controls after the start as they did before, relative
+    to placebo areas; clusters are alike. ``published`` assumes that treated areas are as noisy as
+    single controls drawn at random.
 
     References
     ----------
@@ -113,7 +136,7 @@ def synthetic_did(
     >>> result.effect.estimate < -5
     True
     """
-    return _synthetic(panel, design, SDID, rng, draws, ci_level)
+    return _synthetic(panel, design, SDID, rng, draws, error, ci_level)
 
 
 def synthetic_control(
@@ -122,6 +145,7 @@ def synthetic_control(
     *,
     rng: np.random.Generator | None = None,
     draws: int = 200,
+    error: PlaceboError = "matched",
     ci_level: float = 0.95,
 ) -> Synthetic:
     """Synthetic control: weighted controls match the *level* of the treated before the start.
@@ -132,7 +156,7 @@ def synthetic_control(
     ----------
     Abadie, Diamond & Hainmueller (2010), https://doi.org/10.1198/jasa.2009.ap08746
     """
-    return _synthetic(panel, design, SC, rng, draws, ci_level)
+    return _synthetic(panel, design, SC, rng, draws, error, ci_level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,10 +174,12 @@ def _synthetic(
     kind: Kind,
     rng: np.random.Generator | None,
     draws: int,
+    error: PlaceboError,
     ci_level: float,
 ) -> Synthetic:
     if draws < 2:
         raise InputError(Problem(where="argument 'draws'", what="must be 2 or more"))
+    check_choice("error", error, get_args(PlaceboError))
     sample = lay(panel, design, counts=False)
     told = Told(
         estimand="average effect on the treated cells",
@@ -165,36 +191,21 @@ def _synthetic(
     reason = sample.reason or unsuited(sample)
     if reason:
         return _empty(sample, no_effect(told, (reason,), sample_counts(sample, None)))
-    control = sample.y[~sample.treated]
-    onset = np.argmax(sample.treatment > 0, axis=1)
-    cohorts, members = np.unique(onset[sample.treated], return_counts=True)
-    means = [sample.y[sample.treated & (onset == g)].mean(axis=0) for g in cohorts]
+    cohorts = cohorts_of(sample)
     made = [
-        _fit(control, mean, int(g), int(k), kind)
-        for mean, g, k in zip(means, cohorts, members, strict=True)
+        _fit(cohorts.control, target, int(g), int(k), kind)
+        for target, g, k in zip(cohorts.targets, cohorts.onsets, cohorts.sizes, strict=True)
     ]
-    cells = members * (sample.y.shape[1] - cohorts)
-    share = cells / cells.sum()
-    estimate = float(share @ [fit.effect for fit in made])
-    placebo, note = _placebo(control, cohorts, members, share, kind, rng, draws)
-    error = float(np.std(placebo)) if len(placebo) > 1 else float("nan")
-    notes = (note,) if note else ()
-    if len(placebo) > 1 and np.ptp(placebo) == 0:
-        error, notes = float("nan"), (*notes, NO_NOISE)
-    elif len(placebo) > 1:
-        rank = p_value_from_draws(estimate, placebo)
-        least = min(1.0, 2.0 / (1 + len(placebo)))
-        told_rank = f"rank p = {rank:.3f} among {len(placebo)} placebo estimates"
-        notes = (*notes, f"{told_rank}; the smallest possible is {least:.3f}")
-    effect = told.effect(
-        estimate,
-        error,
-        df=float("inf"),
+    reference = placebo(cohorts, double=kind == SDID, error=error, rng=rng, draws=draws)
+    effect = replace(told, inference=reference.inference).effect(
+        float(cohorts.share @ [fit.effect for fit in made]),
+        reference.std_error,
+        df=reference.df,
         treated_cells=tuple(replace(group, share=1.0) for group in treated_cells(sample)),
-        notes=notes,
+        notes=reference.notes,
         **sample_counts(sample, None),
     )
-    return _result(sample, effect, made, means, cohorts, share, placebo, kind)
+    return _result(sample, effect, made, cohorts, reference.estimates, kind)
 
 
 def match(control: Float, treated: Float, *, intercept: bool) -> Float:
@@ -229,36 +240,6 @@ def _fit(control: Float, treated: Float, onset: int, members: int, kind: Kind) -
     return _Weighted(effect=float(gap[onset:].mean() - lam @ gap[:onset]), omega=omega, lam=lam)
 
 
-def _placebo(
-    control: Float,
-    cohorts: NDArray[np.intp],
-    members: NDArray[np.intp],
-    share: Float,
-    kind: Kind,
-    rng: np.random.Generator | None,
-    draws: int,
-) -> tuple[Float, str]:
-    total, n = int(members.sum()), len(control)
-    if n <= total + 1:
-        return np.zeros(0), f"{n} controls are too few for placebo areas in place of {total}"
-    if total == 1:
-        picks = [np.array([j]) for j in range(n)]
-    elif rng is None:
-        return np.zeros(0), "no standard error: pass rng= to draw placebo areas"
-    else:
-        picks = [rng.choice(n, total, replace=False) for _ in range(draws)]
-    estimates = np.zeros(len(picks))
-    edges = np.cumsum(members)[:-1]
-    for r, pick in enumerate(picks):
-        rest = np.delete(control, pick, axis=0)
-        parts = [
-            _fit(rest, control[part].mean(axis=0), int(g), len(part), kind).effect
-            for part, g in zip(np.split(pick, edges), cohorts, strict=True)
-        ]
-        estimates[r] = share @ parts
-    return estimates, ""
-
-
 def unsuited(sample: Sample) -> str:
     """Why weighted controls cannot be had; empty where they can."""
     if not sample.used.all():
@@ -277,12 +258,11 @@ def _result(
     sample: Sample,
     effect: Effect,
     made: list[_Weighted],
-    means: list[Float],
-    cohorts: NDArray[np.intp],
-    share: Float,
+    cohorts: Cohorts,
     placebo: Float,
     kind: Kind,
 ) -> Synthetic:
+    share, onsets = cohorts.share, cohorts.onsets
     controls = [a for a, on in zip(sample.areas, sample.treated, strict=True) if not on]
     omega = sum(
         (s * fit.omega for s, fit in zip(share, made, strict=True)), np.zeros(len(controls))
@@ -294,13 +274,13 @@ def _result(
     path = pd.DataFrame(
         {
             "period": sample.periods,
-            "treated": means[lead],
-            "synthetic": made[lead].omega @ sample.y[~sample.treated],
+            "treated": cohorts.targets[lead],
+            "synthetic": made[lead].omega @ cohorts.control,
         }
     )
-    gap = (path["treated"] - path["synthetic"]).to_numpy()[: int(cohorts[lead])]
+    gap = (path["treated"] - path["synthetic"]).to_numpy()[: int(onsets[lead])]
     off = float(np.std(gap)) if kind == SDID else float(np.sqrt((gap**2).mean()))
-    spread = float(np.std(path["treated"].to_numpy()[: int(cohorts[lead])]))
+    spread = float(np.std(path["treated"].to_numpy()[: int(onsets[lead])]))
     if len(gap) > 1 and off > max(spread, 1e-12):
         effect = effect.with_notes("poor fit before the start: do not rely on the estimate")
     return Synthetic(

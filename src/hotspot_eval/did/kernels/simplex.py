@@ -11,6 +11,7 @@ __all__ = ["simplex_weights"]
 Float = NDArray[np.float64]
 _STEPS_BEFORE_CUT = 100
 _STEPS = 10_000
+_KEPT = 4_000_000
 
 
 def simplex_weights(a: Float, b: Float, *, ridge: float, least: float, intercept: bool) -> Float:
@@ -44,37 +45,68 @@ def simplex_weights(a: Float, b: Float, *, ridge: float, least: float, intercept
     """
     if intercept:
         a, b = a - a.mean(axis=0), b - b.mean()
-    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-    start = np.full(a.shape[1], 1.0 / a.shape[1])
-    first: Float = _frank_wolfe(a, b, start, ridge**2, least**2, _STEPS_BEFORE_CUT)
+    across, b = np.ascontiguousarray(a.T, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    start = np.full(len(across), 1.0 / len(across))
+    first: Float = _frank_wolfe(across, b, start, ridge**2, least**2, _STEPS_BEFORE_CUT)
     cut = np.where(first <= first.max() / 4.0, 0.0, first)
-    weights: Float = _frank_wolfe(a, b, cut / cut.sum(), ridge**2, least**2, _STEPS)
+    weights: Float = _frank_wolfe(across, b, cut / cut.sum(), ridge**2, least**2, _STEPS)
     return weights
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _frank_wolfe(
-    a: Float, b: Float, start: Float, penalty: float, least: float, steps: int
+    across: Float, b: Float, start: Float, penalty: float, least: float, steps: int
 ) -> Float:
-    rows = a.shape[0]
+    """Steps along A′(Ax − b), which is carried on: columns of A′A are kept once they were used."""
+    n, rows = across.shape
     eta = rows * penalty
-    x = start.copy()
-    gap = a @ x - b
+    x, gap = start.copy(), -b
+    for i in range(n):
+        gap += x[i] * across[i]
+    slope = _along(across, gap)
+    kept = np.empty((min(n, max(_KEPT // n, 1)), n))
+    place, used = np.full(n, -1), 0
     last, before = np.inf, np.inf
     done = 0
     while done < steps and (done < 2 or before - last > least):
         done += 1
-        half = gap @ a + eta * x
-        vertex = np.argmin(half)
-        direction = -x
-        direction[vertex] = 1.0 - x[vertex]
-        if np.any(direction != 0.0):
-            moved = a[:, vertex] - (gap + b)
-            bottom = np.sum(moved**2) + eta * np.sum(direction**2)
-            size = -np.sum(half * direction) / bottom if bottom > 0 else 0.0
+        square, level, least_half, vertex = 0.0, 0.0, np.inf, 0
+        for i in range(n):
+            half = slope[i] + eta * x[i]
+            square += x[i] ** 2
+            level += half * x[i]
+            if half < least_half:
+                least_half, vertex = half, i
+        if x[vertex] != 1.0:
+            bottom = eta * (square - 2.0 * x[vertex] + 1.0)
+            for r in range(rows):
+                bottom += (across[vertex, r] - b[r] - gap[r]) ** 2
+            size = (level - least_half) / bottom if bottom > 0 else 0.0
             size = min(1.0, max(0.0, size))
-            x = x + size * direction
-            gap = gap + size * moved
+            if place[vertex] >= 0:
+                column = kept[place[vertex]]
+            else:
+                column = _along(across, across[vertex] - b)
+                if used < len(kept):
+                    kept[used], place[vertex] = column, used
+                    used += 1
+            for r in range(rows):
+                gap[r] += size * (across[vertex, r] - b[r] - gap[r])
+            for i in range(n):
+                slope[i] += size * (column[i] - slope[i])
+                x[i] -= size * x[i]
+            x[vertex] += size
         before = last
-        last = penalty * np.sum(x**2) + np.sum(gap**2) / rows
+        last = penalty * (x**2).sum() + (gap**2).sum() / rows
     return x
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _along(across: Float, gap: Float) -> Float:
+    """A′ gap."""
+    n, rows = across.shape
+    slope = np.zeros(n)
+    for i in range(n):
+        for r in range(rows):
+            slope[i] += across[i, r] * gap[r]
+    return slope
