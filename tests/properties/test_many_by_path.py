@@ -57,6 +57,7 @@ def random_design(rng: np.random.Generator, n: int, t: int) -> Design:
         spells=spells,
         controls=names[k + 1 :] if rng.random() < 0.5 else None,
         excluded=names[k : k + 1],
+        elsewhere=[Spell(area=name, start=month(1)) for name in names[k - 1 : k + 2]],
         pre_periods=int(rng.integers(1, least - gap + 1)) if closed and least > gap else None,
         post_periods=int(rng.integers(1, t - int(onsets.max()) + 1)) if closed else None,
         gap=gap,

@@ -111,11 +111,12 @@ class _Reader:
                 if path is None:
                     return None
                 groups.setdefault(path, []).append(self.row[area])
-            others = [self.row[str(a)] for a in (*design.catchment, *design.excluded)]
-            against = [self.row[str(a)] for a in design.controls or ()]
+            others = {self.row[str(a)] for a in (*design.catchment, *design.excluded)}
+            every = design.controls is None
+            beside = {self.row[spell.area] for spell in design.elsewhere if every}
+            against = {self.row[str(a)] for a in design.controls or ()}
         except KeyError:
             return None
-        every = design.controls is None
         order = sorted(groups, key=lambda path: self.shares[path].tobytes())
         cuts = [self._cut(path, design) for path in order]
         whole = [cut for cut in cuts if cut is not None]
@@ -124,9 +125,9 @@ class _Reader:
         treated = [sorted(groups[path]) for path in order]
         rows = [row for group in treated for row in group]
         if every:
-            against = rows + others
+            against = others | beside | set(rows)
         if self.odd:
-            concerned = self.odd.difference(against) if every else self.odd.intersection(against)
+            concerned = self.odd - against if every else self.odd & against
             if concerned or not self.odd.isdisjoint(rows):
                 return None
         return whole, treated, sorted(against), every

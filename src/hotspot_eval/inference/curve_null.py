@@ -95,7 +95,7 @@ def null_designs(
             taken = np.sort(rng.permutation(own)[:draws])
             scenes = null.pool.scenes.take(taken)
             made = scene_designs(study.stage, null.site, scenes)
-            return [_without(one, out) for one in made], (
+            return [_without(one, design, out) for one in made], (
                 f"joint test against {len(made)} scenes of selection replay",
             )
     assignment = design.on(panel)
@@ -106,7 +106,10 @@ def null_designs(
     if short:
         return [], (f"no joint test: too few controls to deal anew in {', '.join(short)}",)
     made = [
-        replace(dealt(panel, design, rooms, rng), treated=(), excluded=out) for _ in range(draws)
+        replace(
+            dealt(panel, design, rooms, rng), treated=(), excluded=out, elsewhere=design.elsewhere
+        )
+        for _ in range(draws)
     ]
     return made, (f"joint test against treatment dealt anew {draws} times among controls",)
 
@@ -216,9 +219,14 @@ def _statistics(curves: Matrix) -> Matrix:
     return np.column_stack([np.abs(np.median(z, axis=1)), np.abs(z.mean(axis=1)), share])
 
 
-def _without(design: Design, out: Sequence[object]) -> Design:
-    """The design with some areas kept out of every role; they are none of its own."""
+def _without(scene: Design, design: Design, out: Sequence[object]) -> Design:
+    """The scene with some areas kept out of every role, and what the design tells of elsewhere."""
     gone = set(map(str, out))
-    treated = set(map(str, design.treated))
-    controls = [area for area in design.controls or () if str(area) not in gone]
-    return replace(design, treated=(), controls=controls, excluded=tuple(sorted(gone - treated)))
+    treated = set(map(str, scene.treated))
+    return replace(
+        scene,
+        treated=(),
+        controls=[area for area in scene.controls or () if str(area) not in gone],
+        excluded=tuple(sorted(gone - treated)),
+        elsewhere=design.elsewhere,
+    )

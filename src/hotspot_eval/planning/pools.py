@@ -326,6 +326,7 @@ def _matched(panel: Panel, design: Design, *, per_treated: int) -> tuple[str, ..
 
 def _everybody(panel: Panel, design: Design) -> tuple[str, ...]:
     taken = {str(a) for a in (*design.treated, *design.catchment, *design.excluded)}
+    taken |= {spell.area for spell in design.elsewhere}
     return tuple(area for area in panel.areas if area not in taken)
 
 

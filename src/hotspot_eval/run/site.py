@@ -274,8 +274,7 @@ class Site:
         """Every other way of asking, against the declared one and against replays of the choice.
 
         Estimators with the declared one first, other control pools, half and double the baseline,
-        a gap of a quarter of a year. 39 replays are the fewest with which a test at 5 % exists
-        two-sided; each refits the whole curve.
+        a gap of a quarter of a year. Each of 199 replays refits the whole curve.
         """
         told, window = self.params.estimation, self.params.window
         estimators: dict[str, Estimator] = {
@@ -298,7 +297,7 @@ class Site:
             gaps=[quarter],
             rule=rule,
             rng=self.rng("specification curve"),
-            draws=39,
+            draws=199,
             breaks=self.breaks(),
         )
 
