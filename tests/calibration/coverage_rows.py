@@ -287,7 +287,10 @@ def conformal(drawn: Drawn, chance: Chance) -> Iterator[Row]:
 
 
 def synthetic(drawn: Drawn, chance: Chance) -> Iterator[Row]:
-    """Synthetic difference-in-differences."""
-    name = "synthetic_did"
-    made = synthetic_did(drawn.panel, drawn.design, rng=chance(name), draws=50)
-    yield row(name, made.effect, drawn.change)
+    """Synthetic difference-in-differences, and its error as published."""
+    for name, error, draws in (
+        ("synthetic_did (default)", "matched", 200),
+        ("synthetic_did, published placebo", "published", 50),
+    ):
+        made = synthetic_did(drawn.panel, drawn.design, rng=chance(name), draws=draws, error=error)
+        yield row(name, made.effect, drawn.change)

@@ -120,7 +120,8 @@ PARTS = {
     "worlds": Part(worlds=(*TUNED[1:], *UNTOUCHED), make=rows.lead, share=0.25),
     "patches": Part(worlds=(*TUNED, *UNTOUCHED), columns=PATCHES, make=rows.lead, share=0.25),
     "models": Part(worlds=UNTOUCHED, make=rows.models, share=0.1),
-    "synthetic": Part(worlds=(ISSUE,), make=rows.synthetic, share=0.1),
+    "synthetic": Part(worlds=(ISSUE,), make=rows.synthetic),
+    "synthetic_one": Part(worlds=(ISSUE,), columns=ONE, make=rows.synthetic),
 }
 
 

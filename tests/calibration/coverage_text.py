@@ -74,7 +74,9 @@ MAIN = Table(
         "etwfe, Poisson (default)": "",
         "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, and none "
         "where a month of the treated has no event",
-        "synthetic_did": "placebo areas are single ones, which do not lie together",
+        "synthetic_did (default)": "",
+        "synthetic_did, published placebo": "placebo areas are single ones, which do not lie "
+        "together",
         "rirr, overdispersed": "its overdispersion is that of single areas: shocks that treated "
         "areas share are not in it",
         "wdd, overdispersed": "as RIRR; and the controls' trend in numbers is not that of areas of "
@@ -213,12 +215,14 @@ TABLES = (
         title="One site",
         told="One treated area against 199: its noise is taken to be that of controls of like "
         "level.",
-        parts=("one", "conformal"),
+        parts=("one", "conformal", "synthetic_one"),
         rows={
             "poisson_did (default)": "with about ten events expected, the log ratio is not normal",
             "imputation, Poisson (default)": "",
             "linear_did (default)": "",
             "imputation, linear (default)": "",
+            "synthetic_did (default)": "",
+            "synthetic_did, published placebo": "placebo areas are of any level",
             "conformal_test": "residuals of neighbouring months go together",
         },
     ),
