@@ -12,7 +12,7 @@ from tests.replay_worlds import boroughs, operation, panel_of, slow_recipe, week
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError
-from hotspot_eval.inference.replay import TopK, checks
+from hotspot_eval.inference.replay import Mimic, TopK, checks
 from hotspot_eval.inference.replay import replay as run_replay
 from hotspot_eval.inference.replay.engine import study_of
 from hotspot_eval.inference.replay.recipe import features
@@ -182,6 +182,7 @@ def test_no_scenes_no_test():
     result = play(panel, design)
     assert np.isnan(result.effect.estimate) and np.isnan(result.raw.estimate)
     assert "fewer than 39 allow no test at 5 %" in result.effect.notes[0]
+    assert not any(note.startswith("reference distribution") for note in result.effect.notes)
     assert result.pool["rung"].tolist() == [7]
     assert result.draws.empty
     assert {check.status for check in result.checks} == {"failed", "not assessed", "passed"}
@@ -206,6 +207,27 @@ def test_wrong_rule_is_reported(world):
     checks = {check.name: check for check in play(world, study(world)).checks}
     assert checks["rule reproduces the selection"].status == "passed"
     assert len(checks) == 6
+
+
+def test_a_mimic_reproduces_nothing_and_says_so(world):
+    checks = {check.name: check for check in play(world, study(world), rule=Mimic()).checks}
+    assert checks["rule reproduces the selection"].status == "not assessed"
+
+
+def test_few_controls_are_told():
+    """Their own noise is larger than that of replays, which compare with all the rest."""
+    panel = boroughs(np.random.default_rng(7))
+    design = study(panel)
+    told = [
+        [
+            note
+            for note in play(panel, replace(design, controls=some)).effect.notes
+            if "half" in note
+        ]
+        for some in (design.controls, design.controls[:5], design.controls[:2])
+    ]
+    assert not told[0] and not told[1]
+    assert told[2] and told[2][0].startswith("2 controls in A, fewer than half")
 
 
 def null_of(u, cluster, onset, windows=12.0):

@@ -14,6 +14,7 @@ from tests.replay_worlds import boroughs, panel_of
 from hotspot_eval.design import Design
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference.replay import Mimic, Threshold, TopK
+from hotspot_eval.inference.replay.engine import study_of
 
 RULES = [
     TopK(k=2),
@@ -211,3 +212,42 @@ def test_what_a_rule_looks_at_must_be_the_same_areas_and_periods(rng):
         Mimic(on=boroughs(rng, months=40)).like(
             boroughs(rng), Design(treated=["A01"], start="2022-05")
         )
+
+
+def busiest(panel, begin, stop):
+    """Four areas of each borough."""
+    counts, _ = panel.single()
+    total = counts[:, max(begin, 0) : stop].sum(axis=1)
+    return [
+        panel.areas[row]
+        for c in sorted(set(panel.cluster))
+        for row in sorted(
+            (i for i, home in enumerate(panel.cluster) if home == c), key=lambda i: -total[i]
+        )[:4]
+    ]
+
+
+def known_before(panel, period, rng):
+    at = panel.periods.position(period)
+    return busiest(panel, at - 3, at)
+
+
+def known_after(panel, period, rng):
+    at = panel.periods.position(period)
+    return busiest(panel, at - 2, at + 1)
+
+
+def test_a_rule_with_hindsight_is_refused():
+    panel = boroughs(np.random.default_rng(3), spread=0.1)
+    chosen = [a for a in known_before(panel, "2022-01", None) if a.startswith("A")]
+    rest = [a for a in panel.areas if a.startswith("A") and a not in chosen]
+    design = Design(treated=chosen, start="2022-01", controls=rest, pre_periods=3, post_periods=3)
+    free = np.random.default_rng(1)
+
+    def at_will(panel, period, rng):
+        return [panel.areas[row] for row in free.permutation(len(panel.areas))[:30]]
+
+    for rule in (known_before, at_will, lambda *_: tuple(chosen) * 2):
+        assert study_of(panel, design, rule=rule, rng=np.random.default_rng(0)).sites
+    with pytest.raises(InputError, match="argument 'rule': reads counts from 2022-01 on"):
+        study_of(panel, design, rule=known_after, rng=np.random.default_rng(0))

@@ -37,6 +37,11 @@ def test_sites_join_by_precision():
     assert result.effect.std_error < sites["std_error"].min()
     assert np.isfinite(result.effect.df) and np.isnan(result.raw.p_value)
     assert result.effect.n_clusters == 3
+    draws = result.draws.groupby("site")[["estimate", "weight"]]
+    centres = draws.apply(lambda rows: np.average(rows["estimate"], weights=rows["weight"]))
+    plain = PoissonDid()(panel, design).effect.estimate
+    centre = float(weights.to_numpy() @ centres[sites["site"]].to_numpy())
+    assert result.raw.estimate == pytest.approx(plain - centre)
     assert sorted(result.draws["site_start"].unique()) == ["2021-10", "2022-01", NOW]
 
 
@@ -86,6 +91,8 @@ def test_sites_without_a_pool_are_named():
     assert result.pool["rung"].tolist()[0] == 7
     assert any("1 of 2 sites have no reference" in note for note in result.effect.notes)
     assert np.isnan(result.sites["estimate"].iloc[0])
+    assert any("reference distribution: same rule" in note for note in result.effect.notes)
+    assert result.raw.notes[0].endswith("of the 1 of 2 sites that have replays")
 
 
 def test_controls_from_everywhere_leave_touched_areas_out():

@@ -13,6 +13,7 @@ from hotspot_eval.design import Assignment, Design, Estimator, check_study
 from hotspot_eval.errors import InputError, Problem, check_choice, check_type
 from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.inference.replay.checks import checks_of
+from hotspot_eval.inference.replay.hindsight import check_reads_the_past_only
 from hotspot_eval.inference.replay.joint import judge_several
 from hotspot_eval.inference.replay.ladder import ENOUGH, FEWEST, Pool, Troupe, climb_down, reach_of
 from hotspot_eval.inference.replay.null import SiteNull, Verdict, judge_one
@@ -49,6 +50,7 @@ PENALTY = 4.0
 HALF_LIFE_YEARS = 1.0
 SCALE_PRIOR = 30.0
 JOINT_WINDOWS = 4
+_FEW = 0.5
 
 
 def replay(
@@ -100,8 +102,8 @@ def replay(
     Raises
     ------
     InputError
-        If the panel has several outcomes, missing counts inside the study's windows, or the
-        design does not fit it.
+        If the panel has several outcomes, missing counts inside the study's windows, the design
+        does not fit it, or the rule reads what came after the start.
 
     Notes
     -----
@@ -209,6 +211,7 @@ def study_of(
     sites, stage = _lay_out(
         panel, design, assignment, washout=washout, breaks=breaks, others=other_forces
     )
+    check_reads_the_past_only(rule, stage.candidates(), sites)
     treated = assignment.rows("treated")
     troupe = Troupe(stage=stage, rule=rule, rng=rng)
     calendar = JOINT_WINDOWS if len({site.cluster for site in sites}) > 1 else 1
@@ -325,19 +328,33 @@ def verdict_of(
 def _notes(
     sites: Sequence[Site], pools: Sequence[tuple[Site, Pool]], design: Design
 ) -> tuple[str, ...]:
-    worst = max((pool for _, pool in pools), key=lambda pool: (pool.rung, -len(pool.scenes)))
-    fewest = min(len(pool.scenes) for _, pool in pools)
-    notes = [f"reference distribution: {worst.found}, {fewest} scenes or more a site"]
-    if fewest < ENOUGH:
-        notes.append(f"fewer than {ENOUGH} scenes: the reference distribution is coarse")
+    usable = [pool for _, pool in pools if pool.usable]
+    notes = []
+    if usable:
+        worst = max(usable, key=lambda pool: (pool.rung, -len(pool.scenes)))
+        fewest = min(len(pool.scenes) for pool in usable)
+        notes.append(f"reference distribution: {worst.found}, {fewest} scenes or more a site")
+        if fewest < ENOUGH:
+            notes.append(f"fewer than {ENOUGH} scenes: the reference distribution is coarse")
+    few = [site for site, pool in pools if len(site.controls) < _FEW * _compared(pool)]
+    if few:
+        notes.append(
+            f"{len(few[0].controls)} controls in {few[0].cluster}, fewer than half of those of its "
+            "replays, whose chance differences are smaller: the interval is too narrow"
+        )
     lowest = min(float(site.shares.min()) for site in sites)
     if lowest < 1.0:
         notes.append(
             f"attenuated: treated periods hold as little as {lowest:.0%} of treated time or area"
         )
     if design.pre_periods is None:
-        notes.append("no pre_periods given: the baseline is one year")
+        notes.append("no pre_periods given: the baseline is one year, or all there is before")
     return tuple(notes)
+
+
+def _compared(pool: Pool) -> float:
+    """Controls of a typical scene."""
+    return float(np.median([len(rows) for rows in pool.scenes.controls])) if pool.usable else 0.0
 
 
 def _raw(
@@ -363,8 +380,13 @@ def _raw(
             level=level,
             alternative=alternative,
         )
-    inverse = [1.0 / float(null.expectation.variance(0.0)) for null in nulls]
-    weights = [value / sum(inverse) for value in inverse]
     return plain_of_several(
-        panel, design, estimator, draws, weights, level=level, alternative=alternative
+        panel,
+        design,
+        estimator,
+        nulls=nulls,
+        draws=draws,
+        n_sites=len(sites),
+        level=level,
+        alternative=alternative,
     )

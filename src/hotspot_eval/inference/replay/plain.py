@@ -113,7 +113,7 @@ def plain_effect(
     own_scale = float(_scale(fit.effect.scale, null.site, target)[0])
     if not usable.any() or np.isnan(fit.effect.estimate):
         return _nothing(fit.effect, "the plain estimator gives no estimate", level, alternative)
-    centre = float(np.average(draws[usable], weights=weights[usable]))
+    centre = _centre(draws, weights)
     u = (draws[usable] - centre) / scene_scale[usable]
     estimate = fit.effect.estimate - centre
     z = np.array([estimate / own_scale])
@@ -153,9 +153,10 @@ def plain_of_several(
     panel: Panel,
     design: Design,
     estimator: Estimator,
-    draws: Sequence[Vector],
-    weights: Sequence[float],
     *,
+    nulls: Sequence[SiteNull],
+    draws: Sequence[Vector],
+    n_sites: int,
     level: float,
     alternative: Alternative,
 ) -> Effect:
@@ -166,7 +167,12 @@ def plain_of_several(
     why = "plain replays of several sites overlap in time and are not ranked; see the effect"
     if np.isnan(effect.estimate) or any(np.isnan(d).all() for d in draws):
         return _nothing(effect, "the plain estimator gives no estimate", level, alternative)
-    centre = float(sum(w * float(np.nanmean(d)) for w, d in zip(weights, draws, strict=True)))
+    precision = [1.0 / float(null.expectation.variance(0.0)) for null in nulls]
+    centres = [_centre(d, null.reference.weights) for d, null in zip(draws, nulls, strict=True)]
+    centre = float(np.average(centres, weights=precision))
+    told = f"the plain estimate is {effect.estimate:.4f}, the centre {centre:.4f}"
+    if len(nulls) < n_sites:
+        told += f", of the {len(nulls)} of {n_sites} sites that have replays"
     return Effect(
         estimand=effect.estimand,
         scale=effect.scale,
@@ -184,8 +190,13 @@ def plain_of_several(
         n_clusters=effect.n_clusters,
         n_periods=effect.n_periods,
         treated_cells=effect.treated_cells,
-        notes=(f"the plain estimate is {effect.estimate:.4f}, the centre {centre:.4f}", why),
+        notes=(told, why),
     )
+
+
+def _centre(draws: Vector, weights: Vector) -> float:
+    usable = ~np.isnan(draws)
+    return float(np.average(draws[usable], weights=weights[usable]))
 
 
 def _nothing(effect: Effect, why: str, level: float, alternative: Alternative) -> Effect:
