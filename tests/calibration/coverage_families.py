@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from tests.calibration.coverage_rows import REDRAWS, Chance, Row, band, lead, models, row, windows
+from tests.calibration.coverage_rows import REDRAWS, Chance, Row, band, lead, row, windows
 from tests.calibration.coverage_worlds import AREAS, NEARBY, PER_DOSE, TRUTH, Drawn
 
 from hotspot_eval.did import (
@@ -25,7 +25,20 @@ from hotspot_eval.did import (
 )
 from hotspot_eval.inference import cluster_robust, simultaneous_band
 
-__all__ = ["beside", "cohorts", "covariates", "doses", "lasts", "rotates", "starts", "types"]
+__all__ = [
+    "beside",
+    "cohorts",
+    "covariates",
+    "doses",
+    "lasts",
+    "lasts_linear",
+    "rotates",
+    "rotates_linear",
+    "starts",
+    "starts_linear",
+    "types",
+    "types_linear",
+]
 
 
 def cohorts(drawn: Drawn, chance: Chance) -> Iterator[Row]:
@@ -61,12 +74,21 @@ def starts(drawn: Drawn, chance: Chance) -> Iterator[Row]:
         ("etwfe, Poisson (default)", {}, drawn.change),
         ("etwfe, Poisson, cluster-robust", known, drawn.change),
         ("etwfe, Poisson, link scale (default)", link, TRUTH),
-        ("etwfe, linear (default)", {"model": "linear"}, drawn.change),
-        ("etwfe, linear, cluster-robust", {"model": "linear", **known}, drawn.change),
     ):
         yield row(name, etwfe(*study, **options).aggregate("simple").effect, truth)
-    yield from models(drawn, chance)
+    yield row("imputation, Poisson (default)", Imputation()(*study).effect, TRUTH)
     yield from _group_time(drawn, chance)
+
+
+def starts_linear(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """The same in numbers."""
+    del chance
+    study = drawn.panel, drawn.design
+    for name, errors in (("(default)", "learnt"), ("cluster-robust", "cluster_robust")):
+        made = etwfe(*study, model="linear", errors=errors).aggregate("simple").effect
+        yield row(f"etwfe, linear{',' * (errors != 'learnt')} {name}", made, drawn.change)
+    imputed = Imputation(model="linear")(*study).effect
+    yield row("imputation, linear (default)", imputed, drawn.change)
 
 
 def _group_time(drawn: Drawn, chance: Chance) -> Iterator[Row]:
@@ -105,10 +127,16 @@ def rotates(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield from lead(drawn, chance)
     study = drawn.panel, drawn.design
     yield row("imputation, Poisson (default)", Imputation()(*study).effect, TRUTH)
-    yield row("linear_did (default)", LinearDid()(*study).effect, drawn.change)
     truth = _instant(drawn)
     yield row("did_m (default)", did_m(*study).effect, truth)
     yield row("did_m, influence", did_m(*study, errors="influence").effect, truth)
+
+
+def rotates_linear(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """The same in numbers."""
+    del chance
+    linear = LinearDid()(drawn.panel, drawn.design).effect
+    yield row("linear_did (default)", linear, drawn.change)
 
 
 def _instant(drawn: Drawn) -> float:
@@ -140,7 +168,12 @@ def lasts(drawn: Drawn, chance: Chance) -> Iterator[Row]:
         lags = distributed_lags(*study, lags=2, **options).effects
         for label, share in (("on", 1.0), ("1 after", 0.5), ("2 after", 0.0)):
             yield row(f"distributed_lags ({words}): {label}", lags[label], share * TRUTH)
-    linear = distributed_lags(*study, lags=2, model="linear").effect
+
+
+def lasts_linear(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """The same in numbers."""
+    del chance
+    linear = distributed_lags(drawn.panel, drawn.design, lags=2, model="linear").effect
     yield row("distributed_lags, linear (default): on", linear, drawn.change)
 
 
@@ -165,16 +198,22 @@ def types(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield row("triple_difference, Poisson, CR1 by area", cluster_robust(fit, areas), TRUTH)
     cr2 = triple_difference(*study, **compared, correction="CR2").effect
     yield row("triple_difference, Poisson, CR2 by area", cr2, TRUTH)
-    linear = triple_difference(*study, **compared, model="linear").effect
-    half_a_year = drawn.on & (np.cumsum(drawn.on, axis=1) <= 6)
-    truth = float(drawn.changed(half_a_year).mean())
-    yield row("triple_difference, linear (default)", linear, truth)
     fit = triple_event_study(*study, **compared)
     name = "triple_event_study, Poisson (default)"
     yield row(f"{name}: mean from the start", fit.effect, TRUTH)
     yield row(f"{name}: 0", fit.effects["0"], TRUTH)
     table = simultaneous_band(fit.event_study(), rng=chance(name), draws=999)
     yield band(f"{name}: joint band", table, lambda time: TRUTH if time >= 0 else 0.0)
+
+
+def types_linear(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """The same in numbers."""
+    del chance
+    study, compared = (drawn.panel, windows(drawn)), {"outcome": "y", "comparison": "z"}
+    linear = triple_difference(*study, **compared, model="linear").effect
+    half_a_year = drawn.on & (np.cumsum(drawn.on, axis=1) <= 6)
+    truth = float(drawn.changed(half_a_year).mean())
+    yield row("triple_difference, linear (default)", linear, truth)
 
 
 def beside(drawn: Drawn, chance: Chance) -> Iterator[Row]:

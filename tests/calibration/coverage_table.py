@@ -109,10 +109,14 @@ PARTS = {
     "cohorts": Part(worlds=(ISSUE,), make=families.cohorts),
     "covariates": Part(worlds=(ISSUE,), make=families.covariates),
     "starts": Part(worlds=(STARTS,), make=families.starts),
+    "starts_linear": Part(worlds=(STARTS,), make=families.starts_linear),
     "rotates": Part(worlds=(ROTATES,), make=families.rotates),
+    "rotates_linear": Part(worlds=(ROTATES,), make=families.rotates_linear),
     "lasts": Part(worlds=(LASTS,), make=families.lasts),
+    "lasts_linear": Part(worlds=(LASTS,), make=families.lasts_linear),
     "doses": Part(worlds=(DOSES,), make=families.doses),
     "types": Part(worlds=(TYPES,), make=families.types),
+    "types_linear": Part(worlds=(TYPES,), make=families.types_linear),
     "beside": Part(worlds=(BESIDE,), make=families.beside),
     "one": Part(worlds=(ISSUE,), columns=ONE, make=rows.one_site),
     "conformal": Part(worlds=(ISSUE,), columns=ONE, make=rows.conformal, share=0.1),
@@ -121,6 +125,7 @@ PARTS = {
     "patches": Part(worlds=(*TUNED, *UNTOUCHED), columns=PATCHES, make=rows.lead, share=0.25),
     "models": Part(worlds=UNTOUCHED, make=rows.models, share=0.1),
     "synthetic": Part(worlds=(ISSUE,), make=rows.synthetic),
+    "synthetic_published": Part(worlds=(ISSUE,), make=rows.synthetic_published),
     "synthetic_one": Part(worlds=(ISSUE,), columns=ONE, make=rows.synthetic),
 }
 

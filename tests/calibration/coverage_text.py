@@ -53,6 +53,7 @@ MAIN = Table(
         "cohorts",
         "covariates",
         "synthetic",
+        "synthetic_published",
     ),
     rows={
         "poisson_did (default)": "",
@@ -120,7 +121,7 @@ TABLES = (
     Table(
         title="Starts that differ",
         told="Treated areas begin in turn in months 24, 30 and 36.",
-        parts=("starts",),
+        parts=("starts", "starts_linear"),
         rows={
             "imputation, Poisson (default)": "",
             "imputation, linear (default)": "",
@@ -141,7 +142,7 @@ TABLES = (
         title="On and off",
         told=f"{ROTATES.told[0].upper()}{ROTATES.told[1:]}. `did_m` is about the months in which "
         "treatment goes on or off.",
-        parts=("rotates",),
+        parts=("rotates", "rotates_linear"),
         rows={
             "poisson_did (default)": "",
             "imputation, Poisson (default)": "",
@@ -155,7 +156,7 @@ TABLES = (
         title="On and off, with effects that last",
         told=f"{LASTS.told[0].upper()}{LASTS.told[1:]}. `switchers` compares with the month before "
         "the first switch; `distributed_lags` gives each month after a spell its own effect.",
-        parts=("lasts",),
+        parts=("lasts", "lasts_linear"),
         rows={
             "switchers (default): per unit": "",
             "switchers (default): ratio": "the log of observed over expected events, and what is "
@@ -187,7 +188,7 @@ TABLES = (
         title="Triple differences",
         told="A second type of crime, twice as frequent, that treatment leaves alone and whose "
         "shocks go along with those of the first by 0.7; 12 months before and 6 from the start.",
-        parts=("types",),
+        parts=("types", "types_linear"),
         rows={
             "triple_difference, Poisson (default)": "",
             "triple_difference, linear (default)": "the two types differ in level, so that what "
@@ -222,7 +223,6 @@ TABLES = (
             "linear_did (default)": "",
             "imputation, linear (default)": "",
             "synthetic_did (default)": "",
-            "synthetic_did, published placebo": "placebo areas are of any level",
             "conformal_test": "residuals of neighbouring months go together",
         },
     ),
