@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.replay_worlds import boroughs, joint_operation, operation, panel_of
 
@@ -10,6 +11,7 @@ from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import LinearDid, PoissonDid
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference import TopK, leave_one_out, placebo_dates, placebo_places
+from hotspot_eval.panel import Panel
 
 RULE = TopK(k=4, by="random")
 START = "2022-07"
@@ -179,3 +181,24 @@ def test_controls_by_default_never_take_in_who_was_left_out(acted):
     assert found.frame["estimate"].iloc[0] == pytest.approx(
         PoissonDid()(panel, without).effect.estimate, abs=1e-9
     )
+
+
+def test_a_unit_without_which_there_is_no_estimate_is_named():
+    """Only A ever has an event among the treated: without it nothing can be estimated."""
+    counts = np.full((6, 8), 3)
+    counts[1] = 0
+    frame = pd.DataFrame(
+        [(a, t, counts[i, t]) for i, a in enumerate("ABCDEF") for t in range(8)],
+        columns=["area", "period", "n"],
+    )
+    panel = Panel.from_counts(frame, area="area", period="period", count="n")
+    found = leave_one_out(panel, Design(treated=["A", "B"], start=4), estimator=PoissonDid())
+    assert np.isnan(found.frame.set_index("left_out").loc["A", "estimate"])
+    assert found.check.status == "failed"
+    assert found.check.sentence.endswith("B moves it most. There is none without A.")
+    assert "nan" not in found.check.sentence
+    counts[0] = 0
+    frame["n"] = counts.ravel()
+    silent = Panel.from_counts(frame, area="area", period="period", count="n")
+    nothing = leave_one_out(silent, Design(treated=["A", "B"], start=4), estimator=PoissonDid())
+    assert nothing.check.status == "not assessed" and "no estimate" in nothing.check.sentence

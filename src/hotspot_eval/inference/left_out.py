@@ -105,15 +105,30 @@ def _nothing_to_leave_out(panel: Panel, design: Design, estimator: Estimator, by
 
 
 def _left_out_check(frame: pd.DataFrame, estimate: float, by: str) -> Check:
+    name, threat = f"leave one {by} out", f"One {by} may carry the whole effect."
+    known = frame.dropna(subset=["change"])
+    if known.empty:
+        sentence = (
+            f"There is no estimate {'with all' if np.isnan(estimate) else f'without one {by}'}."
+        )
+        return Check(
+            name=name, threat=threat, status="not assessed", sentence=sentence, evidence=frame
+        )
     same = np.sign(frame["estimate"]) == np.sign(estimate)
-    widest = frame.iloc[int(frame["change"].abs().to_numpy().argmax())]
+    widest = known.iloc[int(known["change"].abs().to_numpy().argmax())]
+    needed = frame.loc[frame["change"].isna(), "left_out"].tolist()
+    sentence = (
+        f"Without one {by} the estimate runs from {known['estimate'].min():.3f} to "
+        f"{known['estimate'].max():.3f} ({estimate:.3f} with all); {widest['left_out']} moves it "
+        "most."
+    )
+    if needed:
+        sentence += f" There is none without {', '.join(needed[:5])}."
     return Check(
-        name=f"leave one {by} out",
-        threat=f"One {by} may carry the whole effect.",
+        name=name,
+        threat=threat,
         status="passed" if bool(same.all()) else "failed",
-        sentence=f"Without one {by} the estimate runs from {frame['estimate'].min():.3f} to "
-        f"{frame['estimate'].max():.3f} ({estimate:.3f} with all); {widest['left_out']} moves it "
-        "most.",
+        sentence=sentence,
         evidence=frame,
     )
 
