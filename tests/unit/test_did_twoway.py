@@ -79,6 +79,25 @@ def test_shared_shocks_widen_the_error_of_areas_in_one_borough():
     assert "shared within clusters" in aware.inference
 
 
+@pytest.mark.parametrize("estimator", [linear_did, Imputation(model="linear")])
+def test_linear_noise_is_brought_to_the_level_of_the_treated(estimator):
+    """Poisson counts of mean 8 among controls of 2: their noise is twice that of controls."""
+    rng = np.random.default_rng(6)
+    mean = np.where(np.arange(100) < 5, 8.0, 2.0 * np.exp(rng.normal(0.0, 0.6, 100)))
+    y = rng.poisson(mean[:, None], (100, 24)).astype(float)
+    design = staggered(dict.fromkeys(range(5), 12))
+    told = estimator(panel_of(y, values=True), design).effect
+    truth = math.sqrt(8.0 / 5 * (1 / 12 + 1 / 12))
+    assert told.std_error == pytest.approx(truth, rel=0.35)
+    flat = estimator(panel_of(y - 50.0, values=True), design).effect
+    assert flat.estimate == pytest.approx(told.estimate)
+    assert flat.std_error < 0.7 * told.std_error
+    assert told.df < flat.df
+    larger = estimator(panel_of(7.0 * y, values=True), design).effect
+    assert larger.std_error == pytest.approx(7.0 * told.std_error, rel=1e-7)
+    assert larger.df == pytest.approx(told.df, rel=1e-6)
+
+
 @BOTH
 def test_no_period_before(estimator):
     panel, design = panel_of(world()), staggered({0: 0, 1: 0})

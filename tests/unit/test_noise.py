@@ -38,6 +38,34 @@ def test_what_period_effects_take_away_is_put_back():
     assert np.mean(naive) < 0.93 * target
 
 
+def test_a_weight_of_its_own_leaves_the_curve_unbiased():
+    """Least squares: all areas weigh alike in the period effects, while noise grows with level."""
+    rng = np.random.default_rng(9)
+    level = np.exp(rng.normal(size=25))
+    deviation = np.sqrt(0.2 + 0.5 * level + 0.3 * level**2)
+    target = 0.2 + 0.5 * 2.0 + 0.3 * 2.0**2
+    learnt, flat = [], []
+    for _ in range(1_500):
+        z = deviation * rng.normal(size=25)
+        z -= z.mean()
+        noise = learnt_noise(z[None, :, None], level, ONE, UNIT, stratum=ALL[:25], hold=np.ones(25))
+        learnt.append(noise.of(np.array([2.0])).item())
+        flat.append(np.var(z, ddof=1))
+    assert np.mean(learnt) == pytest.approx(target, rel=0.05)
+    assert np.mean(flat) > 1.5 * target
+
+
+def test_where_levels_are_alike_the_constant_is_the_sample_variance():
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=12)
+    noise = learnt_noise(
+        z[None, :, None], np.full(12, 3.0), ONE, UNIT, stratum=ALL[:12], hold=np.ones(12)
+    )
+    learnt = noise.of(np.full(1, 3.0)).item() * noise.blocks.item()
+    assert learnt == pytest.approx(np.var(z, ddof=1), rel=1e-12)
+    assert noise.curve[1:].tolist() == [0.0, 0.0] and noise.shaken(np.ones(1)).item() == 0.0
+
+
 def test_strata_with_one_area_teach_nothing():
     rng = np.random.default_rng(2)
     z = np.concatenate([rng.normal(size=6), [0.0]])
@@ -74,27 +102,30 @@ def test_levels_beyond_those_of_controls_leave_fewer_degrees_of_freedom():
     assert noise.df(np.array([50.0])) < 0.7 * noise.df(np.array([3.0])) < 80.0
 
 
-def _panel(rng, sizes, level, shock):
+def _panel(rng, sizes, level, shock, hold=None):
     """Residuals of areas with cluster shocks and own noise, weighted period means taken out."""
+    hold = level if hold is None else hold
     cluster = np.repeat(np.arange(len(sizes)), sizes)
     own = np.sqrt(level)[:, None] * rng.normal(size=(len(level), 2))
     shocks = rng.multivariate_normal(np.zeros(2), shock, size=len(sizes))[cluster]
     values = own + level[:, None] * shocks
-    values -= level[:, None] * values.sum(axis=0) / level.sum()
+    values -= hold[:, None] * values.sum(axis=0) / hold.sum()
     return values, cluster
 
 
-def test_shared_kernel_is_unbiased_with_clusters_of_unequal_size():
+@pytest.mark.parametrize("alike", [False, True])
+def test_shared_kernel_is_unbiased_with_clusters_of_unequal_size(alike):
     """E K̂ = K within 3 Monte Carlo errors, though the largest cluster holds 40 % of the weight."""
     rng = np.random.default_rng(4)
     sizes = np.array([20, 8, 6, 6, 4, 3, 3])
     level = rng.uniform(0.5, 3.0, sizes.sum())
     truth = np.array([[0.6, 0.3], [0.3, 0.5]])
-    found = []
+    found, reach = [], np.repeat(level[:, None], 2, 1)
+    hold = np.ones(len(level)) if alike else None
     for _ in range(2_000):
-        values, cluster = _panel(rng, sizes, level, truth)
+        values, cluster = _panel(rng, sizes, level, truth, hold)
         shocks = shared_shocks(
-            values, np.repeat(level[:, None], 2, 1), cluster, level=level, own=level, scores=values
+            values, reach, cluster, level=level, own=level, scores=values, hold=hold
         )
         found.append(shocks.kernel)
     error = np.std(found, axis=0) / np.sqrt(len(found))

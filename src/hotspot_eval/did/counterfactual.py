@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Collapsed, balance, loadings_of, project, solve_poisson
 from hotspot_eval.did.model import Model, collapsed, mask_empty
+from hotspot_eval.did.noise import levels
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.ledger import Ledger, LedgerNote
 
@@ -39,7 +40,7 @@ class Counterfactual:
     event : ndarray of int, shape (n, t)
     scores : ndarray, shape (n, P)
         Influence of each area.
-    group, scale, tilde, shape, level
+    group, scale, tilde, shape, level, height
         As in :func:`hotspot_eval.did.noise.learn`.
     """
 
@@ -56,6 +57,7 @@ class Counterfactual:
     tilde: Float
     shape: Float
     level: Float | None
+    height: Float | None
     ledger: Ledger
 
 
@@ -115,6 +117,7 @@ def impute(
     effect = np.nan_to_num(estimate[0]) * sample.treatment
     lead = np.unique(rows, return_index=True)[1]
     known = fitted.usable[rows] & sample.used
+    height = None if poisson or (sample.y < 0).any() else _height(expected, known)
     shown = np.where(known, expected * np.exp(effect) if poisson else expected + effect, np.nan)
     return Counterfactual(
         labels=tuple("treatment" if e is None else str(int(e)) for e in times),
@@ -130,8 +133,14 @@ def impute(
         tilde=tilde,
         shape=fitted.shape * np.exp(effect[lead]) if poisson else fitted.shape,
         level=expected if poisson else None,
+        height=height,
         ledger=_ledger(sample, on, imputed),
     )
+
+
+def _height(expected: Float, known: Bool) -> Float | None:
+    """Mean of each area without treatment."""
+    return levels(expected.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1))
 
 
 def _loadings(table: Collapsed, x: Float | None, *, plain: bool) -> Float | None:

@@ -170,6 +170,7 @@ class Imputation:
                 strata=strata,
                 covariates=covariates,
                 metric=np.diag(identity[0]),
+                height=made.height,
             )
             together = "" if learnt.shared is None else ", and shocks shared within clusters,"
             told = replace(

@@ -22,7 +22,7 @@ from hotspot_eval.did.kernels import (
     solve_poisson,
     spread_rows,
 )
-from hotspot_eval.did.noise import Learnt, enough_controls, learn
+from hotspot_eval.did.noise import Learnt, enough_controls, learn, levels
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Model", "Regression", "collapsed", "mask_empty", "regress"]
@@ -228,6 +228,9 @@ def _inference(
         return robust, spread.fitted, None
     if not enough_controls(sample, strata, covariates):
         return robust, spread.fitted, None
+    height = None
+    if model == "linear" and not spread.below:
+        height = _height(at, spread.amount)
     learnt = learn(
         sample,
         group=table.group,
@@ -240,8 +243,17 @@ def _inference(
         scale=scale,
         strata=strata,
         covariates=covariates,
+        height=height,
     )
     return robust, spread.fitted, learnt
+
+
+def _height(at: _At, amount: Float) -> Float | None:
+    """Mean of each area without treatment, shape (n,); None where all are 0."""
+    effect = np.tensordot(at.solved.beta, at.table.columns[at.kept], axes=1)
+    calm = np.where(at.used, at.solved.common - effect, 0.0)
+    mean = calm.sum(axis=1) / np.maximum(at.used.sum(axis=1), 1)
+    return levels(amount + mean[at.table.group])
 
 
 def _of_controls(sample: Sample, at: _At, amount: Float) -> Residuals:

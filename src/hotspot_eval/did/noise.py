@@ -18,10 +18,12 @@ from hotspot_eval.did.kernels import (
 )
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Learnt", "enough_controls", "learn"]
+__all__ = ["Learnt", "enough_controls", "learn", "levels"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+_NOTHING = 1e-9
+_LEAST_LIVE = 3
 NOT_SHARED = (
     "shocks that treated areas of a cluster have in common are left out of the error: fewer than "
     "two clusters hold two controls to learn them from"
@@ -105,6 +107,7 @@ def learn(
     strata: NDArray[np.intp] | None = None,
     covariates: Float | None = None,
     metric: Float | None = None,
+    height: Float | None = None,
 ) -> Learnt:
     """Own noise and shared shocks behind P coefficients; needs :func:`enough_controls`.
 
@@ -122,13 +125,17 @@ def learn(
     level : ndarray, shape (n, T), optional
         What a unit shock does to each cell; 1 by default.
     scale : ndarray, shape (n,)
-        Level of each area.
+        Weight of each area in the period effects, and its level.
     strata : ndarray of int, shape (n,), optional
         Clusters with period effects of their own, which absorb what their areas have in common.
     covariates : ndarray, shape (n, K), optional
         With a coefficient in every period.
     metric : ndarray, shape (P, P), optional
         What the size of a placebo score is measured by; ``bread`` by default.
+    height : ndarray, shape (n,), optional
+        What noise and shocks of an area grow with where that is not ``scale``: in linear models of
+        counts the mean without treatment. Their size c₀ + c₁A + c₂A² is then brought from the
+        levels of controls to those of treated areas.
 
     Notes
     -----
@@ -137,59 +144,103 @@ def learn(
     size goes with the mean, and by its root for counting noise, whose variance does.
     """
     untreated = ~sample.treated
-    count = tilde.shape[1]
     groups = np.unique(group[sample.treated])
-    number = np.bincount(group[sample.treated], minlength=count).astype(np.float64)[groups]
+    number = np.bincount(group[sample.treated], minlength=tilde.shape[1])[groups].astype(float)
     metric = bread if metric is None else metric
     ratio = _ratio(shape, group[untreated])[groups]
     pulls = tilde[:, groups]
-    calm = scale[untreated]
+    if height is not None and not _tell_levels(height[untreated], strata, covariates):
+        height = None
+    size = scale if height is None else height
+    calm, hold = size[untreated], None if height is None else scale[untreated]
     stratum = np.zeros(len(calm), dtype=np.intp) if strata is None else strata[untreated]
     beside = None if covariates is None else covariates[untreated]
 
     def noise(turn: Float) -> Noise:
         placebo = residual.along(pulls * turn)
-        return learnt_noise(placebo, calm, number, metric, stratum=stratum, covariates=beside)
+        return learnt_noise(
+            placebo, calm, number, metric, stratum=stratum, covariates=beside, hold=hold
+        )
 
     shocks = noise(ratio)
     counting = noise(np.sqrt(ratio)) if (ratio != 1.0).any() else shocks
-    a = scale[sample.treated]
+    a = size[sample.treated]
     meat = scores[untreated].T @ scores[untreated] / shocks.kept(calm)
     meat += _treated(np.searchsorted(groups, group[sample.treated]), a, counting, shocks)
     alone = Learnt(own=bread @ meat @ bread, own_df=shocks.df(a))
-    if sample.cluster is None or strata is not None:
+    if strata is not None:
         return alone
-    apart, absent = residual.dense()
-    found = shared_shocks(
-        apart,
-        np.where(absent, 0.0, 1.0 if level is None else level[untreated]),
-        sample.cluster[untreated],
-        level=calm,
-        own=shocks.of(calm),
-        scores=_flat(shocks, number, metric),
-    )
-    if found is None:
-        return replace(alone, notes=(NOT_SHARED,)) if _gathered(sample) else alone
-    cells = np.zeros((int(sample.cluster.max()) + 1, count))
-    np.add.at(cells, (sample.cluster, group), scale)
+    found = None
+    if sample.cluster is not None:
+        reach = np.broadcast_to(calm[:, None], (len(calm), tilde.shape[2]))
+        if level is not None:
+            reach = level[untreated]
+        flat = _flat(shocks, number, metric)
+        found = _in_clusters(residual, reach, sample.cluster[untreated], shocks, calm, flat, hold)
     pull = np.einsum("pgt,gt->gtp", tilde, shape)
-    squares = np.bincount(group, scale**2, count).astype(np.float64)
-    return _with_shared(alone, found, pull, cells=cells, squares=squares, bread=bread)
+    return _with_shared(alone, sample, group, size, found, pull, bread)
+
+
+def levels(mean: Float) -> Float | None:
+    """Means of areas as what noise grows with: rounding errors are 0; None where all are."""
+    highest = float(mean.max(initial=0.0))
+    if not highest > 0:
+        return None
+    known: Float = np.where(mean > _NOTHING * highest, mean, 0.0)
+    return known
+
+
+def _tell_levels(calm: Float, strata: NDArray[np.intp] | None, covariates: Float | None) -> bool:
+    """Whether enough controls have a level at all; of strata and covariates all must."""
+    live = int((calm > 0).sum())
+    return live == len(calm) or (strata is None and covariates is None and live >= _LEAST_LIVE)
 
 
 def _treated(of_group: NDArray[np.intp], level: Float, counting: Noise, shocks: Noise) -> Float:
     """Variance of the scores of treated areas, each at its own level, summed."""
     size = len(shocks.blocks)
-    counted = np.bincount(of_group, counting.curve[0] * level, size)
-    shaken = np.bincount(of_group, shocks.curve[1] * level**2, size)
+    counted = np.bincount(of_group, counting.of(level) - counting.shaken(level), size)
+    shaken = np.bincount(of_group, shocks.shaken(level), size)
     treated: Float = np.einsum("g,gpq->pq", counted, counting.blocks)
     treated += np.einsum("g,gpq->pq", shaken, shocks.blocks)
     return treated
 
 
+def _in_clusters(
+    residual: Residuals,
+    reach: Float,
+    cluster: NDArray[np.intp],
+    shocks: Noise,
+    level: Float,
+    scores: Float,
+    hold: Float | None,
+) -> SharedShocks | None:
+    apart, absent = residual.dense()
+    return shared_shocks(
+        apart,
+        np.where(absent, 0.0, reach),
+        cluster,
+        level=level,
+        own=shocks.of(level),
+        scores=scores,
+        hold=hold,
+    )
+
+
 def _with_shared(
-    alone: Learnt, found: SharedShocks, pull: Float, *, cells: Float, squares: Float, bread: Float
+    alone: Learnt,
+    sample: Sample,
+    group: NDArray[np.intp],
+    size: Float,
+    found: SharedShocks | None,
+    pull: Float,
+    bread: Float,
 ) -> Learnt:
+    if found is None or sample.cluster is None:
+        return replace(alone, notes=(*alone.notes, NOT_SHARED)) if _gathered(sample) else alone
+    cells = np.zeros((int(sample.cluster.max()) + 1, len(pull)))
+    np.add.at(cells, (sample.cluster, group), size)
+    squares = np.bincount(group, size**2, len(pull)).astype(np.float64)
     added, whole = (
         added_covariance(kernel, pull, cells=cells, squares=squares, bread=bread)
         for kernel in (found.kernel, found.whole)

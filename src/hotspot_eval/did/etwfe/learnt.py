@@ -13,7 +13,7 @@ from hotspot_eval.did.etwfe.layout import Layout
 from hotspot_eval.did.kernels import Residuals, Saturated
 from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.noise import enough_controls, learn
+from hotspot_eval.did.noise import enough_controls, learn, levels
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["LearntCells"]
@@ -32,6 +32,9 @@ class LearntCells:
     fitted : ndarray, shape (n, t)
     known : ndarray, shape (n, t)
         What the noise of each cell grows with; 0 where not used.
+    height : ndarray, shape (n,), optional
+        What noise grows with in a linear model of what is never negative: the mean of each area
+        without treatment.
     pull : tuple of ndarray, one a cohort and one for the never-treated, shape (t·M, C)
         What one event more in a cell adds to each effect, by loading.
     model : {"poisson", "linear"}
@@ -50,6 +53,7 @@ class LearntCells:
     layout: Layout
     fitted: Float
     known: Float
+    height: Float | None
     pull: tuple[Float, ...]
     model: Model
 
@@ -87,6 +91,7 @@ class LearntCells:
             layout=layout,
             fitted=means.fitted,
             known=np.where(layout.used, known, 0.0),
+            height=_height(sample, layout, means) if model == "linear" else None,
             pull=tuple(pull),
             model=model,
         )
@@ -127,6 +132,7 @@ class LearntCells:
             scale=scale,
             covariates=x if x.shape[1] else None,
             metric=metric,
+            height=self.height,
         )
         covariance[np.ix_(live, live)] = made.covariance()
         df[live] = [made.df(unit) for unit in np.eye(len(live))]
@@ -145,6 +151,13 @@ class LearntCells:
             own = pulls[layout.code[i]].reshape(t, m, -1)
             tilde[:, place] = np.einsum("tmp,m->pt", own, layout.loadings[i])
         return group.ravel(), lead, np.where(layout.used[lead], tilde, 0.0)
+
+
+def _height(sample: Sample, layout: Layout, means: Means) -> Float | None:
+    if (sample.y[layout.used] < 0).any():
+        return None
+    expected = means.without.sum(axis=1, where=layout.used)
+    return levels(expected / np.maximum(layout.used.sum(axis=1), 1))
 
 
 def _add_own(pull: list[Float], sample: Sample, layout: Layout, cells: Cells) -> None:

@@ -18,17 +18,18 @@ _ALL_OF_IT = 1.0 - 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Noise:
-    """Variance of the score of one area, by its level A: blocks·(curve[0]·A + curve[1]·A²).
+    """Variance of the score of one area, by its level A: blocks·Σₖ curve[k]·A^k.
 
     Parameters
     ----------
     placebo : ndarray, shape (G, m, P)
         Placebo scores of m untreated areas in the place of each treated group.
     blocks : ndarray, shape (G, P, P)
-    curve : ndarray, shape (2,)
-    moments : ndarray, shape (m, 2)
-        What A and A² of each area come to once period effects are estimated; 0 for areas that
-        these fit exactly.
+    curve : ndarray, shape (K,)
+        Of A and A², or of 1, A and A².
+    moments : ndarray, shape (m, K)
+        What these powers of each area come to once period effects are estimated; 0 for areas that
+        period effects fit exactly.
     rank : float
         Squares that are free.
     """
@@ -41,7 +42,12 @@ class Noise:
 
     def of(self, level: Float) -> Float:
         """Expected square at each level, in the metric of the estimate."""
-        expected: Float = self.curve[0] * level + self.curve[1] * level**2
+        expected = _powers(level, len(self.curve)) @ self.curve
+        return np.where(level > 0, expected, 0.0)
+
+    def shaken(self, level: Float) -> Float:
+        """The part of :meth:`of` that grows with the square of the level: shocks."""
+        expected: Float = self.curve[-1] * level**2
         return expected
 
     def kept(self, level: Float) -> float:
@@ -62,7 +68,7 @@ class Noise:
         active = self.curve > 0
         expected = self.moments @ self.curve
         free = expected > 0
-        aim = np.array([level.sum(), (level**2).sum()])[active]
+        aim = _powers(level, len(self.curve)).sum(axis=0)[active]
         relative = self.moments[free][:, active] / expected[free, None]
         spread = float(aim @ np.linalg.pinv(relative.T @ relative) @ aim)
         share = self.rank / max(int(free.sum()), 1)
@@ -80,6 +86,7 @@ def learnt_noise(
     *,
     stratum: NDArray[np.intp],
     covariates: Float | None = None,
+    hold: Float | None = None,
 ) -> Noise:
     """Variance of the scores of treated areas, from placebo scores of untreated ones.
 
@@ -89,7 +96,7 @@ def learnt_noise(
         z_j = Σₜ x̃_gt e_jt: what untreated area j would have added to the estimate, had it been
         treated like group g.
     level : ndarray, shape (m,)
-        What an area's noise grows with (Poisson: its total; linear: 1).
+        What an area's noise grows with (Poisson: its total; linear: its mean, or 1).
     weight : ndarray, shape (G,)
         Areas in each group.
     metric : ndarray, shape (P, P)
@@ -98,24 +105,28 @@ def learnt_noise(
         Areas with the same label share period effects. Fewer labels, and covariates, than areas.
     covariates : ndarray, shape (m, K), optional
         With a coefficient in every period.
+    hold : ndarray, shape (m,), optional
+        Weight of each area in the period effects, where that is not its level.
 
     Notes
     -----
-    An area's own score has variance v_j = c₁A_j + c₂A_j²: counts, and overdispersion. Estimated
-    period effects act through ℓ_j, indicators of strata and covariates, and take out
-    z_j = z°_j − A_j ℓ_j′M Σ_k ℓ_k z°_k with M = (Σ A ℓℓ′)⁻¹, so that
-    E z_j² = v_j(1 − 2h_j) + A_j² ℓ_j′M(Σ v ℓℓ′)Mℓ_j with h_j = A_j ℓ_j′Mℓ_j. That is linear in c,
+    An area's own score has variance v_j = c₁A_j + c₂A_j²: counts, and overdispersion; where the
+    level is not the weight also c₀, as outcomes that are no counts have. Estimated
+    period effects act through ℓ_j, indicators of strata and covariates, and with weights w take out
+    z_j = z°_j − w_j ℓ_j′M Σ_k ℓ_k z°_k with M = (Σ w ℓℓ′)⁻¹, so that
+    E z_j² = v_j(1 − 2h_j) + w_j² ℓ_j′M(Σ v ℓℓ′)Mℓ_j with h_j = w_j ℓ_j′Mℓ_j. That is linear in c,
     which is fitted by non-negative least squares, reweighted by the squared fit.
 
     References
     ----------
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    powers = np.column_stack([level, level**2])
+    powers = _powers(level, 2 if hold is None else 3)
+    hold = level if hold is None else hold
     if covariates is None:
-        held, moments, placebo, rank = _strata(placebo, level, powers, stratum)
+        held, moments, placebo, rank = _strata(placebo, hold, powers, stratum)
     else:
-        held, moments, placebo, rank = _loaded(placebo, level, powers, stratum, covariates)
+        held, moments, placebo, rank = _loaded(placebo, hold, powers, stratum, covariates)
     free = (held < _ALL_OF_IT) & (level > 0)
     moments[~free] = 0.0
     seen = placebo if free.all() else placebo[:, free]
@@ -132,14 +143,20 @@ def learnt_noise(
     )
 
 
+def _powers(level: Float, count: int) -> Float:
+    """A and A², or 1, A and A², shape (n, count)."""
+    powers: Float = np.column_stack([level**k for k in range(3 - count, 3)])
+    return powers
+
+
 Taken = tuple[Float, Float, Float, int]
 
 
-def _strata(placebo: Float, level: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
+def _strata(placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
     """h, moments, placebo scores that sum to 0 in each stratum, and number of strata."""
     codes = np.unique(stratum, return_inverse=True)[1]
     count = int(codes.max()) + 1
-    share = level / np.bincount(codes, level, count)[codes]
+    share = hold / np.bincount(codes, hold, count)[codes]
     whole = np.column_stack([np.bincount(codes, column, count) for column in powers.T])
     moments = powers * (1.0 - 2.0 * share)[:, None] + whole[codes] * share[:, None] ** 2
     if count == 1:
@@ -152,29 +169,30 @@ def _strata(placebo: Float, level: Float, powers: Float, stratum: NDArray[np.int
 
 
 def _loaded(
-    placebo: Float, level: Float, powers: Float, stratum: NDArray[np.intp], covariates: Float
+    placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp], covariates: Float
 ) -> Taken:
     """The same with covariates beside the strata."""
     indicator = (stratum[:, None] == np.unique(stratum)).astype(np.float64)
     loadings = np.hstack([indicator, covariates])
-    middle = np.linalg.pinv((loadings * level[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
+    middle = np.linalg.pinv((loadings * hold[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
     reach = loadings @ middle
-    held = level * (reach * loadings).sum(axis=1)
+    held = hold * (reach * loadings).sum(axis=1)
     moments = powers * (1.0 - 2.0 * held)[:, None]
-    for column in range(2):
+    for column in range(powers.shape[1]):
         spread = (loadings * powers[:, column, None]).T @ loadings
-        moments[:, column] += level**2 * ((reach @ spread) * reach).sum(axis=1)
-    centred = placebo - (level[:, None] * reach) @ (loadings.T @ placebo)
+        moments[:, column] += hold**2 * ((reach @ spread) * reach).sum(axis=1)
+    centred = placebo - (hold[:, None] * reach) @ (loadings.T @ placebo)
     return held, moments, centred, int(np.linalg.matrix_rank(loadings))
 
 
 def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
-    """(c₁, c₂) of E sizes = moments·c, each area weighed by its expected size."""
-    curve = np.array([1.0, 0.0])
+    """Coefficients c of E sizes = moments·c, each area weighed by its expected size."""
+    curve: Float = np.eye(moments.shape[1])[0]
     if not sizes.any():
         return curve
     if alike:
-        return np.array([float((sizes / moments[:, 0]).mean()), 0.0])
+        curve *= float((sizes / moments[:, 0]).mean())
+        return curve
     for _ in range(_ROUNDS):
         scale = 1.0 / (moments @ curve)
         relative, target = moments * scale[:, None], sizes * scale

@@ -27,6 +27,8 @@ class Spread:
     group : ndarray of int, shape (n,)
     used : ndarray of bool, shape (G, T)
     common, shape : ndarray, shape (G, T)
+    below : bool
+        Whether a value is negative; not looked for where amounts are given.
     """
 
     scores: Float
@@ -35,6 +37,7 @@ class Spread:
     used: NDArray[np.bool_]
     common: Float
     shape: Float
+    below: bool
 
     def fitted(self) -> Float:
         """common_gt + a_i·shape_gt, shape (n, T), NaN where absent; made at every call."""
@@ -145,26 +148,18 @@ def spread_rows(
     n = len(y)
     pull = np.ascontiguousarray(tilde.transpose(1, 0, 2))
     shift = np.einsum("gpt,gt->gp", pull, common)
-    result = Spread(
-        scores=np.empty((n, len(tilde))),
-        amount=np.empty(n) if amount is None else amount,
+    scores = np.empty((n, len(tilde)))
+    found = np.empty(n) if amount is None else amount
+    below = _spread(y, group, used, pull, shift, common, amount is None, found, scores)
+    return Spread(
+        scores=scores,
+        amount=found,
         group=group,
         used=used,
         common=common,
         shape=shape,
+        below=bool(below < 0),
     )
-    _spread(
-        y,
-        group,
-        used,
-        pull,
-        shift,
-        common,
-        amount is None,
-        result.amount,
-        result.scores,
-    )
-    return result
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -186,11 +181,12 @@ def _spread(
     find: bool,
     amount: Float,
     scores: Float,
-) -> None:
+) -> float:
     periods = y.shape[1]
     cells = used.sum(axis=1)
     mask = used.astype(np.float64)
     offset = common.sum(axis=1)
+    below = 0.0
     for i in range(y.shape[0]):
         g = group[i]
         row = y[i]
@@ -203,7 +199,9 @@ def _spread(
             seen = 0.0
             for t in range(periods):
                 seen += row[t] * mask[g, t]
+                below += row[t] - abs(row[t])
             amount[i] = (seen - offset[g]) / max(cells[g], 1)
+    return below
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -39,6 +39,7 @@ def shared_shocks(
     level: Float,
     own: Float,
     scores: Float,
+    hold: Float | None = None,
 ) -> SharedShocks | None:
     """Covariance over time of shocks that areas of a cluster have in common.
 
@@ -50,11 +51,13 @@ def shared_shocks(
         What a unit shock does to each cell; 0 where not used.
     cluster : ndarray of int, shape (n,)
     level : ndarray, shape (n,)
-        Weight of each area in the period effects (Poisson: its total; linear: 1).
+        What the reach of each area sums to or grows with (Poisson: its total; linear: its mean).
     own : ndarray, shape (n,)
         Variance of each area's score by its own noise.
     scores : ndarray, shape (n, Q)
         Scores to whose squares ``own`` belongs.
+    hold : ndarray, shape (n,), optional
+        Weight of each area in the period effects, where that is not its level.
 
     Returns
     -------
@@ -96,35 +99,45 @@ def shared_shocks(
     pair = whole - _over(alone, bottom)
     single = _over(residual.T @ residual, reach.T @ reach)
     weight = trust * spread
+    share = (level if hold is None else hold) / (level if hold is None else hold).sum()
+    mixing = _mixing(codes, trust, mass, level=level, own=own, share=share)
     return SharedShocks(
-        kernel=_unmixed(pair, single, _mixing(codes, trust, pairs, mass, level, own)),
+        kernel=_unmixed(pair, single, mixing),
         whole=whole,
         n_clusters=float(weight.sum() ** 2 / (weight**2).sum()),
     )
 
 
 def _mixing(
-    codes: NDArray[np.intp], trust: Float, pairs: Float, mass: Float, level: Float, own: Float
+    codes: NDArray[np.intp],
+    trust: Float,
+    mass: Float,
+    *,
+    level: Float,
+    own: Float,
+    share: Float,
 ) -> Float:
     """What pairs and single areas hold of shock and of own noise, shape (2, 2).
 
-    r_i = r°_i − w_i Σr° with w_i = A_i/ΣA.
+    r_i = r°_i − w_i Σr°: E r_i r_j = K·(A_i A_j − w_i A_j S_c(j) − w_j A_i S_c(i) + w_i w_j Σ S²),
+    S_c the cluster's levels, and of own noise − w_i v_j − w_j v_i + w_i w_j Σ v, and v_i if i = j.
     """
-    total = level.sum()
-    held, share = mass / total, level / total
-    left = 1.0 - 2.0 * held + float(held @ held)
-    taken = np.bincount(codes, own * (mass[codes] - level), len(mass)) / total
-    base = float(trust @ pairs)
-    squares = float(level @ level)
+    size = len(mass)
+    held, noise, shocks, both, taken = (
+        np.bincount(codes, v, size) for v in (share, own, share * level, share**2, share * own)
+    )
+    every, pairs = float(mass @ mass), mass**2 - np.bincount(codes, level**2, size)
+    mates = held**2 - both
+    base, squares = float(trust @ pairs), float(level @ level)
     return np.array(
         [
             [
-                float((trust * pairs) @ left) / base,
-                float(trust @ (pairs * own.sum() / total**2 - 2.0 * taken)) / base,
+                float(trust @ (pairs - 2.0 * mass * (held * mass - shocks) + mates * every)) / base,
+                float(trust @ (mates * own.sum() - 2.0 * (held * noise - taken))) / base,
             ],
             [
-                float((level**2) @ left[codes]) / squares,
-                float((own * (1.0 - 2.0 * share)).sum() + share @ share * own.sum()) / squares,
+                (squares - 2.0 * float(mass @ shocks) + float(both.sum()) * every) / squares,
+                (float(own.sum()) * (1.0 + float(both.sum())) - 2.0 * float(taken.sum())) / squares,
             ],
         ]
     )
