@@ -11,7 +11,7 @@ from tests.replay_worlds import boroughs, joint_operation, operation, panel_of, 
 from hotspot_eval.design import Design
 from hotspot_eval.did import PoissonDid
 from hotspot_eval.inference import Mimic, TopK, replay
-from hotspot_eval.inference.replay.engine import study_of
+from hotspot_eval.inference.replay.engine import study_of, verdict_of
 from hotspot_eval.inference.replay.recipe import features
 
 NOW = "2020-07"
@@ -183,6 +183,34 @@ def test_a_scene_without_areas_elsewhere_stands_at_no_growth():
     told = features(replace(scenes, totals=replace(scenes.totals, far=far)), null.site.windows)
     assert told.past[0, -2:].tolist() == [0.0, 0.0]
     assert np.abs(told.past[1:, -1]).max() < 0.2
+
+
+def judged(panel, design, rule):
+    study = study_of(panel, design, rule=rule, rng=np.random.default_rng(0))
+    return verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided")
+
+
+@pytest.mark.parametrize("rule", [TopK(k=4), TopK(k=4, by="change"), Mimic()])
+@pytest.mark.parametrize("starts", [{"B": NOW}, {"B": NOW, "C": "2020-10", "D": NOW}])
+def test_rows_and_boroughs_kept_out_change_nothing(rule, starts):
+    """Rows shuffled, and a busy borough that the design excludes put into the panel."""
+    rng = np.random.default_rng(21)
+    panel, design = joint_operation(restless(rng, months=56), rule_of(rule), starts, rng)
+    counts, labels = panel.counts[:, :, 0], panel.periods.labels
+    out = [f"00{i}" for i in range(9)]
+    order = rng.permutation(len(panel.areas) + 9)
+    ids = [*panel.areas, *out]
+    clusters = [*panel.cluster, *["AA"] * 9]
+    both = np.concatenate([counts, rng.poisson(60.0, (9, len(labels)))])
+    other = panel_of(both[order], [ids[i] for i in order], [clusters[i] for i in order], labels)
+    one = judged(panel, design, rule)
+    two = judged(other, replace(design, excluded=out), rule)
+    for field in ("estimate", "std_error", "p_value", "low", "high", "expected_change"):
+        assert getattr(one, field) == pytest.approx(getattr(two, field), abs=1e-10)
+
+
+def rule_of(rule):
+    return TopK(k=4) if isinstance(rule, Mimic) else rule
 
 
 def test_where_there_is_no_test_none_is_named():

@@ -24,7 +24,8 @@ class ReplayResult:
     raw : Effect
         The plain estimator on its own scale, less the centre of its replays, ranked among them.
     regression_to_mean : Effect
-        Log change of the chosen areas, relative to controls, expected without any operation.
+        Mean log change, relative to controls, of areas chosen with such a past where nothing was
+        done. The interval is that of the mean: areas of their own may go other ways.
     draws : DataFrame
         One row a scene: site, cluster, period, treated areas, change, expected, residual, u,
         weight, estimate (plain estimator).

@@ -95,7 +95,7 @@ def adjusted_effect(
 def mean_effect(
     verdict: Verdict, behind: dict[str, Any], level: float, notes: tuple[str, ...]
 ) -> Effect:
-    """What the chosen areas would have done anyway, as an effect."""
+    """What areas like the chosen ones do anyway on average; any of them may differ from it."""
     low, high = (
         (NAN, NAN)
         if np.isnan(verdict.expected_change)
@@ -104,7 +104,7 @@ def mean_effect(
         )
     )
     return Effect(
-        estimand="change of the chosen areas relative to controls without any operation",
+        estimand="mean change, relative to controls, of areas with such a past and left alone",
         scale="log_irr",
         estimate=verdict.expected_change,
         std_error=verdict.expected_change_se,
