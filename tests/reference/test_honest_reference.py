@@ -227,3 +227,20 @@ def test_refusals(ehec):
         honest_did(beta, vcov, n_pre=5, n_post=2, restriction="monotone")
     with pytest.raises(InputError, match="must have shape"):
         honest_did(beta, vcov, n_pre=5, n_post=2, weights=[1.0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_without_noise_relative_magnitudes_are_the_identified_set(seed):
+    """w'β ± m·(largest step before, that into the base included)·Σ_t|Σ_{u≥t} w_u|."""
+    rng = np.random.default_rng(seed)
+    n_pre, n_post = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+    k = n_pre + n_post
+    root = rng.normal(size=(k, 2 * k))
+    beta, noise = rng.normal(size=k), root @ root.T / k * 1e-9
+    w = np.full(n_post, 1.0 / n_post)
+    made = honest_did(beta, noise, n_pre=n_pre, n_post=n_post, m=[0.0, 0.5, 20.0], weights=w)
+    largest = np.abs(np.diff(np.append(beta[:n_pre], 0.0))).max()
+    reach = largest * (n_post + 1) / 2.0 * np.array(made.m)
+    centre = float(w @ beta[n_pre:])
+    for end, side in ((made.low, -1.0), (made.high, 1.0)):
+        np.testing.assert_allclose(end, centre + side * reach, atol=5e-3)

@@ -220,3 +220,41 @@ def test_placebos_name_what_is_wrong(check):
         check(PANEL, None, estimator=did.poisson_did, **extra)
     with pytest.raises(InputError, match="'estimator': is 5"):
         check(PANEL, DESIGN, estimator=5, **extra)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"beta": "text"}, "'beta': is 'text', not numbers"),
+        ({"beta": ["a", "b"]}, "'beta': is not all numbers"),
+        ({"vcov": None}, "'beta' and 'vcov': have shapes"),
+        ({"vcov": [[0.01, 0.005], [0.0, 0.01]]}, "'vcov': is not symmetric"),
+        ({"n_pre": "1"}, "'n_pre': must be a whole number, 1 or more, not '1'"),
+        ({"n_post": 1.5}, "'n_post': must be a whole number"),
+        ({"m": "text"}, "'m': is 'text', not numbers"),
+        ({"m": float("nan")}, "'m': must be finite"),
+        ({"m": []}, "'m': must be finite"),
+        ({"weights": "text"}, "'weights': is 'text'"),
+        ({"weights": [0.0]}, "'weights': must have shape .1,., be finite, and not all be 0"),
+        ({"level": "95"}, "'level': must be a finite number"),
+    ],
+)
+def test_honest_intervals(arguments, match):
+    given = {"beta": [0.1, 0.5], "vcov": np.eye(2) * 0.01, "n_pre": 1, "n_post": 1, **arguments}
+    with pytest.raises(InputError, match=match):
+        inf.honest_did(**given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"study": "text"}, "'study': is of type str, not Fit or Effects"),
+        ({"m": "0.5"}, "'m': is one text"),
+        ({"m": ["a"]}, "'m': must be a finite number of 0 or more"),
+        ({"periods_after": 0}, "'periods_after'"),
+        ({"level": 2}, "'level'"),
+    ],
+)
+def test_honest_check(arguments, match):
+    with pytest.raises(InputError, match=match):
+        inf.honest_check(**{"study": did.event_study(PANEL, DESIGN), **arguments})

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hotspot_eval.errors import (
+    check_level,
+    check_number,
+    check_sequence,
+    check_type,
+    check_whole,
+)
 from hotspot_eval.inference.honest.core import honest_did
 from hotspot_eval.results import Check, Effects, Fit
 
@@ -61,6 +68,12 @@ def honest_check(
     >>> honest_check(effects, m=[0.0, 1.0]).status
     'passed'
     """
+    check_type("study", study, (Fit, Effects), advice="Give what event_study returned.")
+    check_sequence("m", m, of="bounds", example="[0.0, 0.5, 1.0]")
+    for bound in m:
+        check_number("m", bound, least=0.0)
+    check_whole("periods_after", periods_after, least=1)
+    check_level("level", level)
     event = study.event_study() if isinstance(study, Fit) else study
     found = _arranged(event, periods_after)
     if isinstance(found, str):

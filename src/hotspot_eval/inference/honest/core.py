@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, Problem, check_choice, check_level, check_whole
 from hotspot_eval.inference.honest.magnitudes import relative_interval
 from hotspot_eval.inference.honest.smoothness import smooth_interval
 
@@ -87,7 +87,8 @@ def honest_did(
     Raises
     ------
     InputError
-        If shapes do not fit, the covariance is singular, or ``m`` is negative.
+        If something is not a number, shapes do not fit, the covariance is singular or not
+        symmetric, or ``m`` is negative.
 
     Notes
     -----
@@ -108,10 +109,13 @@ def honest_did(
     [[0.0, 0.223, 0.777, True]]
     """
     check_choice("restriction", restriction, get_args(Restriction))
-    b, v = np.asarray(beta, dtype=np.float64), np.asarray(vcov, dtype=np.float64)
-    bounds = tuple(float(x) for x in np.atleast_1d(np.asarray(m, dtype=np.float64)))
-    w = np.eye(max(n_post, 1))[0] if weights is None else np.asarray(weights, dtype=np.float64)
-    _check(b, v, n_pre, n_post, bounds, w, level)
+    check_whole("n_pre", n_pre, least=1)
+    check_whole("n_post", n_post, least=1)
+    check_level("level", level)
+    b, v = _numbers("beta", beta), _numbers("vcov", vcov)
+    bounds = tuple(float(x) for x in np.atleast_1d(_numbers("m", m)).ravel())
+    w = np.eye(n_post)[0] if weights is None else _numbers("weights", weights)
+    _check(b, v, n_pre, n_post, bounds, w)
     interval = relative_interval if restriction == "relative_magnitudes" else smooth_interval
     ends = np.array([interval(b, v, n_pre, w, bound, 1.0 - level) for bound in bounds])
     robust = [x for x, (low, high) in zip(bounds, ends, strict=True) if low > 0 or high < 0]
@@ -125,13 +129,18 @@ def honest_did(
     )
 
 
-def _check(
-    b: Float, v: Float, n_pre: int, n_post: int, m: tuple[float, ...], w: Float, level: float
-) -> None:
+def _numbers(argument: str, given: ArrayLike) -> Float:
+    try:
+        values: Float = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        what = f"is {given!r}, not numbers" if np.ndim(given) == 0 else "is not all numbers"
+        raise InputError(Problem(where=f"argument '{argument}'", what=what)) from None
+    return values
+
+
+def _check(b: Float, v: Float, n_pre: int, n_post: int, m: tuple[float, ...], w: Float) -> None:
     problems = []
     size = n_pre + n_post
-    if n_pre < 1 or n_post < 1:
-        problems.append(Problem(where="arguments 'n_pre' and 'n_post'", what="must be 1 or more"))
     if b.shape != (size,) or v.shape != (size, size):
         problems.append(
             Problem(
@@ -142,6 +151,8 @@ def _check(
         )
     elif not (np.isfinite(b).all() and np.isfinite(v).all()):
         problems.append(Problem(where="arguments 'beta' and 'vcov'", what="must be finite"))
+    elif not np.allclose(v, v.T, rtol=1e-6, atol=1e-8 * float(np.abs(v).max())):
+        problems.append(Problem(where="argument 'vcov'", what="is not symmetric"))
     elif np.linalg.eigvalsh((v + v.T) / 2.0)[0] <= 0:
         problems.append(
             Problem(
@@ -150,11 +161,10 @@ def _check(
                 advice="With fewer treated clusters than periods use fewer, longer periods.",
             )
         )
-    if w.shape != (n_post,):
-        problems.append(Problem(where="argument 'weights'", what=f"must have shape ({n_post},)"))
-    if not m or min(m) < 0:
-        problems.append(Problem(where="argument 'm'", what="must be 0 or more"))
-    if not 0 < level < 1:
-        problems.append(Problem(where="argument 'level'", what="must lie in (0, 1)"))
+    if w.shape != (n_post,) or not np.isfinite(w).all() or not w.any():
+        what = f"must have shape ({n_post},), be finite, and not all be 0"
+        problems.append(Problem(where="argument 'weights'", what=what))
+    if not m or not all(np.isfinite(x) and x >= 0 for x in m):
+        problems.append(Problem(where="argument 'm'", what="must be finite, 0 or more"))
     if problems:
         raise InputError(*problems)

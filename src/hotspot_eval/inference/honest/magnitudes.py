@@ -39,24 +39,32 @@ def relative_interval(
     alpha : float
         1 − level.
     """
-    ends = [
-        _invert(_Moments(b, v, n_pre, w, a), b, v, n_pre, w, alpha)
-        for a in _magnitude_sets(n_pre, len(w), m)
-    ]
+    later = np.cumsum(w[::-1])[::-1]
+    spread = 20.0 * float(np.sqrt(w @ v[n_pre:, n_pre:] @ w))
+    ends = []
+    for s, a in _magnitude_sets(n_pre, len(w), m):
+        bias = m * abs(float(_steps(n_pre, len(w))[s] @ b)) * float(np.abs(later).sum())
+        moments = _Moments(b, v, n_pre, w, a)
+        ends.append(_invert(moments, float(w @ b[n_pre:]), spread + 2.0 * bias, alpha))
     found = np.array([end for end in ends if end is not None])
     if not len(found):
         return float("nan"), float("nan")
     return float(found[:, 0].min()), float(found[:, 1].max())
 
 
-def _magnitude_sets(n_pre: int, n_post: int, m: float) -> Iterator[Float]:
-    """A with A·δ ≤ 0 for each set; only rows that speak of periods after the start."""
-    size = n_pre + n_post
-    steps = np.delete(np.diff(np.eye(size + 1), axis=0), n_pre, axis=1)
+def _steps(n_pre: int, n_post: int) -> Float:
+    """Step from each period to the next, base included, as rows over the coefficients."""
+    steps: Float = np.delete(np.diff(np.eye(n_pre + n_post + 1), axis=0), n_pre, axis=1)
+    return steps
+
+
+def _magnitude_sets(n_pre: int, n_post: int, m: float) -> Iterator[tuple[int, Float]]:
+    """A with A·δ ≤ 0 for each set, and its step; only rows that speak of periods after."""
+    steps = _steps(n_pre, n_post)
     for s in range(n_pre):
         for sign in (1.0, -1.0):
             largest = m * sign * steps[s]
-            yield np.vstack([steps[n_pre:] - largest, -steps[n_pre:] - largest])
+            yield s, np.vstack([steps[n_pre:] - largest, -steps[n_pre:] - largest])
 
 
 class _Moments:
@@ -174,17 +182,15 @@ def _truncated_quantile(q: float, sd: float, low: float, high: float) -> float:
 
 
 def _invert(
-    moments: _Moments, b: Float, v: Float, n_pre: int, w: Float, alpha: float
+    moments: _Moments, centre: float, reach: float, alpha: float
 ) -> tuple[float, float] | None:
     """Ends of the accepted effects: a grid, widened until its ends are rejected, then bisection.
 
-    Infinite where 2,500 standard errors from the estimate are accepted still.
+    Infinite where 128 times ``reach`` from the estimate is accepted still.
     """
-    centre = float(w @ b[n_pre:])
-    reach = 20.0 * float(np.sqrt(w @ v[n_pre:, n_pre:] @ w))
     bound = moments.least_favourable(_KAPPA * alpha)
     for _ in range(_WIDENINGS):
-        grid = np.linspace(min(centre, 0.0) - reach, max(centre, 0.0) + reach, _POINTS)
+        grid = np.sort(np.append(centre + reach * np.linspace(-1.0, 1.0, _POINTS), [0.0, centre]))
         accepted = np.array([not moments.rejects(theta, alpha, bound) for theta in grid])
         if not (accepted[0] or accepted[-1]):
             break
