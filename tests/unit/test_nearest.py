@@ -58,6 +58,13 @@ def test_ties_and_flat_points_are_safe(points, penalty):
         assert shortfall(points, penalty, w) < 1e-10
 
 
+def test_twins_among_more_points_than_dimensions():
+    points = np.array([[0.0, 0.0, -1.0], [0.0, 3.0, 3.0]] * 2)
+    w = nearest_weights(points, 0.0)
+    assert shortfall(points, 0.0, w) < 2e-11
+    assert w[0] + w[2] == pytest.approx(21 / 25, abs=1e-9)
+
+
 def counts(seed: int, n: int = 120, t: int = 30) -> np.ndarray:
     """Rare counts: many alike, some without any event."""
     rng = np.random.default_rng(seed)

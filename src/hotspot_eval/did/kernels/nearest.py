@@ -36,9 +36,10 @@ def nearest_weights(points: Float, penalty: float) -> Float:
     On a support the minimum is G⁻¹1 up to scale, G = PP′ + penalty·I of its points P; where they
     are more than m, it is had from the m × m matrix P′P + penalty·I. Supports are exchanged in
     blocks, from all points: negative weights leave, points whose gradient lies below that of the
-    support enter. Where this does not settle, Wolfe's algorithm starts from the nearest point:
-    each of its steps lowers the objective, so that it ends. Both end where no gradient lies below
-    that of the support by more than 1e-11 of the largest squared length.
+    support enter. Where this does not settle, or points are too alike for it, Wolfe's algorithm
+    starts from the nearest point: each of its steps lowers the objective, so that it ends. Both end
+    where no gradient lies below that of the support by more than 1e-11 of the largest squared
+    length.
 
     References
     ----------
@@ -97,7 +98,7 @@ def _exchange(
                 if not gram.size:
                     _add(moments, points[i], 1.0 if inside[i] else -1.0)
         if wrong == 0:
-            return w, True
+            return w, slope.min() >= level - slack
         patience = _PATIENCE if wrong < least else patience - 1
         least = min(least, wrong)
     return w, False

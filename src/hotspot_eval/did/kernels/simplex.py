@@ -66,20 +66,21 @@ def _frank_wolfe(
     slope = _along(across, gap)
     kept = np.empty((min(n, max(_KEPT // n, 1)), n))
     place, used = np.full(n, -1), 0
+    square = (x**2).sum()
     last, before = np.inf, np.inf
     done = 0
     while done < steps and (done < 2 or before - last > least):
         done += 1
-        square, level, least_half, vertex = 0.0, 0.0, np.inf, 0
+        least_half, vertex = np.inf, 0
         for i in range(n):
             half = slope[i] + eta * x[i]
-            square += x[i] ** 2
-            level += half * x[i]
             if half < least_half:
                 least_half, vertex = half, i
-        if x[vertex] != 1.0:
-            bottom = eta * (square - 2.0 * x[vertex] + 1.0)
+        share = x[vertex]
+        if share != 1.0:
+            level, bottom = eta * square, eta * (square - 2.0 * share + 1.0)
             for r in range(rows):
+                level += gap[r] * (gap[r] + b[r])
                 bottom += (across[vertex, r] - b[r] - gap[r]) ** 2
             size = (level - least_half) / bottom if bottom > 0 else 0.0
             size = min(1.0, max(0.0, size))
@@ -90,14 +91,15 @@ def _frank_wolfe(
                 if used < len(kept):
                     kept[used], place[vertex] = column, used
                     used += 1
-            for r in range(rows):
-                gap[r] += size * (across[vertex, r] - b[r] - gap[r])
             for i in range(n):
                 slope[i] += size * (column[i] - slope[i])
                 x[i] -= size * x[i]
             x[vertex] += size
+            square = (1.0 - size) ** 2 * square + size * (2.0 * (1.0 - size) * share + size)
+            for r in range(rows):
+                gap[r] += size * (across[vertex, r] - b[r] - gap[r])
         before = last
-        last = penalty * (x**2).sum() + (gap**2).sum() / rows
+        last = penalty * square + (gap**2).sum() / rows
     return x
 
 
