@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import papermill
 import pytest
@@ -18,6 +19,7 @@ from hotspot_eval.run import manifest
 from hotspot_eval.run.demo import write_inputs
 from hotspot_eval.run.manifest import sha256
 from hotspot_eval.run.plan import NOTEBOOKS, notebook_folder
+from hotspot_eval.run.study import open_study
 
 pytestmark = pytest.mark.xdist_group("notebooks")
 
@@ -82,6 +84,49 @@ def test_nothing_published_names_a_folder_or_holds_records(study):
             assert str(study) not in text, path
             assert not re.search(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", text), path
             assert "easting" not in text.splitlines()[0].casefold(), path
+
+
+def test_the_mean_takes_in_what_sites_share(study):
+    out = study / "out"
+    opened = open_study(out)
+    shared = opened.shared()
+    effects = opened.effects()
+    assert list(effects) == ["Alderbrook", "Cawdon"]
+    assert shared.covariance is not None and shared.covariance.shape == (2, 2)
+    assert abs(shared.covariance[0, 1]) > 0
+    own = [effect.std_error for effect in effects.values()]
+    assert np.sqrt(np.diag(shared.covariance)) == pytest.approx(own, rel=0.25)
+    assert "share what happens in them" in repr(shared)
+    estimates = pd.read_csv(out / "estimates.csv")
+    mean = estimates[(estimates["site"] == "all-sites") & (estimates["role"] == "primary")]
+    assert "sites are not independent" in mean["notes"].item()
+    assert (estimates["site"].eq("all-sites") & estimates["role"].eq("regression_to_mean")).any()
+    page = (out / "synthesis" / "index.html").read_text()
+    assert "joined over" in page and "leave one site out" in page.lower()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"estimation": {"inference": "model"}}, "took the model's own error"),
+        ({"selection": {"lookback": 9}}, "do not give the effect on record"),
+        ({"counts": {"paths": ["gone.csv"]}}, "cannot be opened again"),
+    ],
+)
+def test_sites_that_cannot_be_joined_are_taken_as_independent(study, tmp_path, change, told):
+    out = tmp_path / "out"
+    shutil.copytree(study / "out" / "internal", out / "internal")
+    where = out / "internal" / "Cawdon" / "manifest.json"
+    manifest = json.loads(where.read_text())
+    for section, values in change.items():
+        manifest["params"][section] |= values
+    where.write_text(json.dumps(manifest))
+    for stored in where.parent.glob("panel-*.npz"):
+        stored.unlink()
+    shared = open_study(out).shared()
+    assert shared.covariance is None
+    assert "taken as independent" in shared.told and told in shared.told
+    assert str(tmp_path) not in shared.told
 
 
 def test_the_manifest_says_what_was_run_on_what(study):

@@ -237,3 +237,24 @@ def test_lines_stand_out_from_paper_and_classes_run_from_light_to_dark():
         assert 1.05 / (_light(COLOURS[name]) + 0.05) >= 4.5, name
     lights = [_light(colour) for colour in SEQUENTIAL]
     assert lights == sorted(lights, reverse=True)
+
+
+def test_partial_pooling_shows_each_site_twice_and_the_mean_once():
+    own = {"Lambeth": _effect(-0.4), "Merton": _effect(0.1, 0.2)}
+    failed = _effect(math.nan, math.nan, notes=("no event",))
+    drawn = {"Lambeth": _effect(-0.2, 0.05), "Merton": _effect(-0.05, 0.05)}
+    frame = figures.partial_pooling_frame({**own, "Sutton": failed}, drawn, _effect(-0.1, 0.04))
+    assert frame["label"].tolist() == [
+        *["Lambeth"] * 2, *["Merton"] * 2, "Sutton", "Mean of all sites",
+    ]  # fmt: skip
+    assert frame["kind"].tolist() == ["own", "drawn", "own", "drawn", "own", "mean"]
+    assert frame["estimate"][0] == pytest.approx(100 * math.expm1(-0.4))
+    figure = figures.partial_pooling(frame, note="two sites")
+    axes = figure.axes[0]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sum("Site's own" in name for name in named) == 1 and len(named) == 4
+    assert "no event" in [text.get_text() for text in axes.texts]
+    places = {round(float(line.get_ydata()[0]), 2) for line in axes.lines[1:]}
+    assert places == {-0.17, 0.17, 0.83, 1.17, 3.0}
+    with pytest.raises(InputError, match="no site to draw"):
+        figures.partial_pooling(frame[frame["kind"] == "mean"])

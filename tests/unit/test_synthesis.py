@@ -99,9 +99,11 @@ def test_agrees_with_matrices_written_out(seed, method):
     assert 3.0 < df < k - 1
     reach = stats.t.ppf(0.975, df) * result.effect.std_error
     assert result.effect.ci_high == pytest.approx(weights @ y + reach, rel=1e-6)
-    wide = stats.t.ppf(0.975, df - 1) * math.sqrt(tau2 + scale * variance)
+    part = share * scale * variance / (tau2 + scale * variance)
+    df_new = 1 / ((1 - part) / (k - 2) + part / 3.0)
+    wide = stats.t.ppf(0.975, df_new) * math.sqrt(tau2 + scale * variance)
     assert result.prediction_low == pytest.approx(weights @ y - wide, rel=1e-6)
-    assert "known with 3.0 df" in result.effect.notes[-1]
+    assert "known with 3.0 degrees of freedom" in result.effect.notes[-1]
 
 
 def test_what_all_share_is_no_heterogeneity():
@@ -173,6 +175,24 @@ def test_partial_pooling_agrees_with_a_grid_of_both_parameters():
     for place, row in ((0, limits[0]), (4, limits[1])):
         found = partial[place]
         assert (found.ci_low, found.ci_high) == pytest.approx(tuple(row), abs=2e-3)
+
+
+def test_partial_pooling_gains_nothing_where_what_is_shared_is_hardly_known():
+    y, covariance = drawn(3, k=5)
+    own = stats.norm.ppf(0.975) * np.sqrt(np.diag(covariance))
+    sites = effects_of(y, np.ones(5))
+
+    def reach(df):
+        partial = pool(sites, covariance, covariance_df=df).partial_effects().values()
+        return np.array([e.ci_high - e.estimate for e in partial])
+
+    known, hardly = reach(math.inf), reach(0.5)
+    assert (known < own).all()
+    assert hardly == pytest.approx(own, rel=1e-9)
+    assert (known < reach(20.0)).all() and (reach(20.0) < reach(5.0)).all()
+    alone = pool(sites, np.diag(np.diag(covariance)), covariance_df=0.5).partial_effects()
+    free = pool(sites, np.diag(np.diag(covariance))).partial_effects()
+    assert [e.ci_low for e in alone.values()] == pytest.approx([e.ci_low for e in free.values()])
 
 
 def test_eight_schools():
@@ -272,3 +292,14 @@ def test_a_site_that_decides_is_named():
 def test_degrees_of_freedom_must_be_positive():
     with pytest.raises(InputError, match="must be above 0"):
         pool(effects_of([0, 1], [1, 1]), covariance_df=0)
+
+
+def test_what_the_mean_could_have_seen():
+    """Twelve equal errors: (t.975 + t.8)·se to within what the noncentral shift leaves out."""
+    result = pool(effects_of(np.linspace(-0.1, 0.1, 12), np.full(12, 0.1)))
+    reach = stats.t.ppf(0.975, 11) + stats.t.ppf(0.8, 11)
+    expected = 100 * np.expm1(-reach * result.effect.std_error)
+    assert result.minimum_detectable() == pytest.approx(expected, abs=0.01)
+    assert math.isnan(pool([effect(-0.2, 0.1)]).minimum_detectable())
+    counts = pool([effect(b, 1.0, scale="count") for b in (-1.0, 1.0)])
+    assert math.isnan(counts.minimum_detectable())

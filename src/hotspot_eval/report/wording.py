@@ -289,8 +289,9 @@ def sample_cell(effect: Effect) -> str:
 
 def checks_line(checks: Sequence[ReportedCheck]) -> str:
     """How many checks there are of each status."""
+    threats = f"{len(checks)} threat{'' if len(checks) == 1 else 's'}"
     return (
-        f"{len(checks)} threats: {counts_cell(checks)}. Passed means that the check found nothing "
+        f"{threats}: {counts_cell(checks)}. Passed means that the check found nothing "
         "against the study, not that the threat is ruled out."
     )
 

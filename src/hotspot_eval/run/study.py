@@ -7,9 +7,10 @@ from pathlib import Path
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.report import Part
-from hotspot_eval.report.record import StudyRecord
+from hotspot_eval.report.record import SiteRecord, StudyRecord
 from hotspot_eval.results import Effect
 from hotspot_eval.run.publish import load_study
+from hotspot_eval.run.shared import Shared, shared_between
 
 __all__ = ["Study", "open_study"]
 
@@ -35,8 +36,11 @@ class Study:
         InputError
             If no site has one.
         """
-        sites = self.record.sites
-        found = {site.title: site.primary.effect for site in sites if site.primary is not None}
+        found = {
+            site.title: site.primary.effect
+            for site in self._with_effect
+            if site.primary is not None
+        }
         if not found:
             raise InputError(
                 Problem(
@@ -47,6 +51,14 @@ class Study:
             )
         return found
 
+    def shared(self) -> Shared:
+        """Covariance between the sites' primary effects, in their order, or why it is not known."""
+        return shared_between(self._with_effect, self.folder / "internal")
+
+    @property
+    def _with_effect(self) -> list[SiteRecord]:
+        return [site for site in self.record.sites if site.primary is not None]
+
     @property
     def outcome(self) -> str:
         """The primary outcome that all sites share.
@@ -56,8 +68,7 @@ class Study:
         InputError
             If sites were judged on different outcomes.
         """
-        sites = self.record.sites
-        outcomes = sorted({s.primary.outcome for s in sites if s.primary is not None})
+        outcomes = sorted({s.primary.outcome for s in self._with_effect if s.primary is not None})
         if len(outcomes) != 1:
             raise InputError(
                 Problem(

@@ -139,4 +139,5 @@ def _includes_none(effect: Effect) -> bool:
 def _told(effect: Effect) -> str:
     if effect.scale != "log_irr":
         return f"{effect.estimate:.3g}"
-    return f"{effect.percent_change().value:+.1f} %".replace("-", "−")
+    percent = effect.percent_change().value
+    return f"{abs(percent):.1f}% {'fewer' if percent < 0 else 'more'}"

@@ -8,9 +8,11 @@ from html import escape
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.results import Effect
+from hotspot_eval.significance import power_of_t
 from hotspot_eval.synthesis.partial import FEWEST, Partial, partially_pooled
 
 __all__ = ["Pooled"]
@@ -34,6 +36,8 @@ class Pooled:
         Of the sites in the mean; they sum to 1.
     covariance : ndarray, shape (k, k)
         Of the sites' estimates: as given, or their own variances on its diagonal.
+    covariance_df : float
+        Degrees of freedom behind it, off its diagonal.
     correlation : float
         Mean correlation between the sites' estimates; 0 where they are taken as independent.
     tau : float
@@ -51,6 +55,7 @@ class Pooled:
     labels: tuple[str, ...]
     weights: Float
     covariance: Float
+    covariance_df: float
     correlation: float
     tau: float
     q: float
@@ -93,13 +98,36 @@ class Pooled:
             for place, (label, site) in enumerate(zip(self.labels, self.sites, strict=True))
         }
 
+    def minimum_detectable(self, *, power: float = 0.8) -> float:
+        """The smallest reduction in the mean that is found with this probability, in per cent.
+
+        By the t test with the standard error and degrees of freedom of ``effect``; negative. NaN
+        where there is no test, or off the log scale.
+        """
+        error, df = self.effect.std_error, self.effect.df
+        if self.effect.scale != "log_irr" or not np.isfinite(error) or not df > 0:
+            return NAN
+
+        def missing(effect: float) -> float:
+            return power_of_t(effect, df=df, level=self.effect.ci_level) - power
+
+        high = 4.0
+        while missing(high) < 0:
+            high *= 2.0
+        return float(100.0 * np.expm1(-error * brentq(missing, 0.0, high)))
+
     def tau_interval(self) -> tuple[float, float]:
         """Where the standard deviation between sites lies, at the effect's level; flat prior."""
         drawn = self._partial()
         return drawn.tau_low, drawn.tau_high
 
     def _partial(self) -> Partial:
-        return partially_pooled(self.estimates, self.covariance, level=self.effect.ci_level)
+        return partially_pooled(
+            self.estimates,
+            self.covariance,
+            level=self.effect.ci_level,
+            covariance_df=self.covariance_df,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row a site, as reported and partially pooled; the mean; a new site."""

@@ -156,13 +156,17 @@ def _pooled(
     low = high = NAN
     if k > 2:
         reach = float(np.sqrt(between + std_error**2))
-        low, high = normal_or_t_interval(mean, reach, df=max(1.0, df - 1.0), level=ci_level)
+        part = shared * (std_error / reach) ** 2
+        low, high = normal_or_t_interval(
+            mean, reach, df=_df(k - 1, part, covariance_df), level=ci_level
+        )
     return Pooled(
         effect=effect,
         sites=tuple(sites),
         labels=labels,
         weights=weights,
         covariance=sampling,
+        covariance_df=covariance_df,
         correlation=_mean_correlation(sampling),
         tau=float(np.sqrt(between)),
         q=q,
@@ -214,13 +218,21 @@ def _notes(
     if k > 1 and np.array_equal(sampling, np.diag(np.diag(sampling))):
         notes.append(_INDEPENDENT)
     elif k > 1:
-        known = "" if np.isinf(covariance_df) else f", known with {covariance_df:.1f} df"
+        known = (
+            ""
+            if np.isinf(covariance_df)
+            else f", known with {covariance_df:.1f} degrees of freedom"
+        )
         notes.append(
             f"sites are not independent: correlation {_mean_correlation(sampling):.2f} on average; "
             f"{shared:.0%} of the variance of the mean is what they share{known}"
         )
     if (weights < 0).any():
-        notes.append(f"{int((weights < 0).sum())} sites have a negative weight in the mean")
+        below = weights[weights < 0]
+        notes.append(
+            f"{len(below)} sites that share most with the others have a negative weight in the "
+            f"mean, −{-below.sum():.2f} together"
+        )
     return tuple(notes)
 
 
@@ -331,6 +343,7 @@ def _nothing(ledger: Ledger, sites: list[Effect], ci_level: float) -> Pooled:
         labels=(),
         weights=none,
         covariance=np.zeros((0, 0)),
+        covariance_df=float("inf"),
         correlation=0.0,
         tau=nan,
         q=nan,

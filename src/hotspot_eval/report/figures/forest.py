@@ -16,7 +16,7 @@ from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, styled, tidy
 from hotspot_eval.results import Effect, Effects
 
-__all__ = ["forest", "forest_frame"]
+__all__ = ["forest", "forest_frame", "limits_of", "short"]
 
 Shown = Literal["percent", "estimate"]
 _ROW = 0.36
@@ -78,7 +78,7 @@ def forest(
         raise InputError(Problem(where="forest", what="has no row to draw"))
     strong = set(emphasis)
     figure, axes = new_figure(1.25 + _ROW * len(frame))
-    limits = _limits(frame)
+    limits = limits_of(frame)
     axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, zorder=1)
     numbers = frame[["estimate", "low", "high"]].to_numpy(dtype=float)
     for place, (text, reason) in enumerate(zip(frame["label"], frame["note"], strict=True)):
@@ -89,7 +89,7 @@ def forest(
             )  # fmt: skip
         else:
             _row(axes, place, numbers[place], limits, strong=str(text) in strong)
-    axes.set_yticks(range(len(frame)), [_short(str(text)) for text in frame["label"]])
+    axes.set_yticks(range(len(frame)), [short(str(text)) for text in frame["label"]])
     axes.set_ylim(len(frame) - 0.4, -0.6)
     axes.set_xlim(*limits)
     axes.set_xlabel(label)
@@ -126,7 +126,7 @@ def _row(
     )  # fmt: skip
 
 
-def _limits(frame: pd.DataFrame) -> tuple[float, float]:
+def limits_of(frame: pd.DataFrame) -> tuple[float, float]:
     """Span of the estimates and of nearly all interval ends: one wide row must not hide others."""
     points = frame["estimate"].to_numpy(dtype=float)
     ends = frame[["low", "high"]].to_numpy(dtype=float)
@@ -162,5 +162,6 @@ def _told(effect: Effect | None, show: Shown) -> tuple[tuple[float, float, float
     return (told.value, told.low, told.high), ""
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A label that leaves room for what it labels."""
     return text if len(text) <= 38 else f"{text[:36]}…"
