@@ -191,8 +191,7 @@ class Design:
             periods than it has.
         """
         check_type("panel", panel, Panel, advice="Make one with Panel.from_counts.")
-        n, t, _ = panel.shape
-        role = np.full(n, "excluded", dtype="<U9")
+        role = np.full(len(panel.areas), "excluded", dtype="<U9")
         if self.controls is None:
             role[:] = "control"
             role[panel.positions([spell.area for spell in self.elsewhere])] = "excluded"
@@ -203,7 +202,7 @@ class Design:
         rows = panel.positions([spell.area for spell in self.spells])
         role[rows] = "treated"
 
-        treatment, dose, outside = self._lay(panel, rows)
+        treatment, dose, first, outside = self._lay(panel, rows)
         if outside:
             raise InputError(
                 Problem(
@@ -214,8 +213,6 @@ class Design:
                     advice="Leave these spells out, or read more periods.",
                 )
             )
-        first = np.full(n, t, dtype=np.intp)
-        first[rows] = (treatment[rows] > 0).argmax(axis=1)
         return Assignment(
             treatment=treatment,
             dose=dose,
@@ -240,32 +237,35 @@ class Design:
 
     def _lay(
         self, panel: Panel, rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, list[str]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.intp], list[str]]:
+        """Shares and doses of every cell, first treated periods, and spells outside the panel."""
         n, t, _ = panel.shape
-        treatment = np.zeros((n, t))
-        dose = np.zeros((n, t)) if any(s.dose is not None for s in self.spells) else None
+        treatment, first = np.zeros((n, t)), np.full(n, t, dtype=np.intp)
         alike: dict[Any, list[int]] = {}
         for place, spell in enumerate(self.spells):
             key = (spell.start, spell.end, spell.share, spell.dose)
             alike.setdefault(key, []).append(place)
+        dose = np.zeros((n, t)) if any(key[3] is not None for key in alike) else None
         outside: list[int] = []
         for places in alike.values():
             shares, doses = lay_spells(panel.periods, [self.spells[places[0]]])
-            treatment[rows[places]] = shares
+            alike_rows = rows[places]
+            treatment[alike_rows], first[alike_rows] = shares, (shares > 0).argmax()
             if dose is not None:
-                dose[rows[places]] = doses
+                dose[alike_rows] = doses
             if not shares.any():
                 outside += places
-        repeated = np.flatnonzero(np.bincount(rows, minlength=n)[rows] > 1)
         of_row: dict[int, list[Spell]] = {}
-        for again in repeated.tolist():
-            of_row.setdefault(int(rows[again]), []).append(self.spells[again])
+        if len(self.treated) < len(rows):
+            for again in np.flatnonzero(np.bincount(rows, minlength=n)[rows] > 1).tolist():
+                of_row.setdefault(int(rows[again]), []).append(self.spells[again])
         for twice, several in of_row.items():
             treatment[twice], doses = lay_spells(panel.periods, several)
+            first[twice] = (treatment[twice] > 0).argmax()
             if dose is not None:
                 dose[twice] = doses
         names = [f"{self.spells[p].area} from {self.spells[p].start}" for p in sorted(outside)]
-        return treatment, dose, names
+        return treatment, dose, first, names
 
     def _windows(
         self, panel: Panel, role: NDArray[np.str_], first: NDArray[np.intp]
@@ -279,17 +279,19 @@ class Design:
         ]
         if short:
             raise InputError(*short)
-        before = onset - self.gap
-        begin = before - self.pre_periods if self.pre_periods is not None else np.zeros_like(before)
-        stop = (
-            onset + self.post_periods if self.post_periods is not None else np.full_like(before, t)
-        )
-        when = np.arange(t)
-        pre = (when >= begin[:, None]) & (when < before[:, None])
-        post = (when >= onset[:, None]) & (when < stop[:, None])
-        used = np.zeros((n, t), dtype=bool)
-        used[treated] = pre | post
-        used[(role == "control") | (role == "catchment")] = used[treated].any(axis=0)
+        onsets, place = np.unique(onset, return_inverse=True)
+        since = np.arange(t) - onsets[:, None]
+        pre = since < -self.gap
+        if self.pre_periods is not None:
+            pre &= since >= -self.gap - self.pre_periods
+        post = since >= 0
+        if self.post_periods is not None:
+            post &= since < self.post_periods
+        window = pre | post
+        used = np.empty((n, t), dtype=bool)
+        used[:] = window.any(axis=0)
+        used[role == "excluded"] = False
+        used[treated] = window[place]
         return used
 
     def to_frame(self) -> pd.DataFrame:

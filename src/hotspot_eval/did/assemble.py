@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression
 from hotspot_eval.did.sample import Sample, treated_cells
-from hotspot_eval.results import Effect, Effects, Fit, Scale
+from hotspot_eval.results import Effect, Effects, Fit, Scale, TreatedCells
 
 __all__ = [
     "FITTED",
@@ -112,8 +112,12 @@ def effect_of(
     *,
     cluster: NDArray[np.intp] | None,
     notes: tuple[str, ...] = (),
+    cells: tuple[TreatedCells, ...] | None = None,
 ) -> Effect:
-    """The effect Σ contrast·β; ``contrast`` has shape (P,) over all columns."""
+    """The effect Σ contrast·β; ``contrast`` has shape (P,) over all columns.
+
+    ``cells`` are the sample's treated cells, where these are known.
+    """
     counts = sample_counts(sample, cluster)
     on = np.flatnonzero(contrast)
     value = float(contrast[on] @ regression.beta[on])
@@ -143,7 +147,7 @@ def effect_of(
         value,
         std_error,
         df=df,
-        treated_cells=treated_cells(sample),
+        treated_cells=treated_cells(sample) if cells is None else cells,
         notes=notes,
         **counts,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -119,37 +121,42 @@ def lay(
     keep, used, gone = _winnow(cells, used, strata, counts, keep_always)
     left = int(np.count_nonzero(keep)), int(np.count_nonzero(used))
     ledger = _ledger(panel, left[0], gone, off, cells.in_window, left[1])
-    return _cut(panel, cells, keep, used, cluster, ledger, _reason(cells.treated & keep, gone))
+    reason = _reason(cells.treated & keep, gone)
+    return _cut(panel, cells, keep, used, cluster, ledger, reason, whole=left[1] == used.size)
 
 
 def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
     """Cells of treated areas grouped by the share of the period treated."""
     rows = np.flatnonzero(sample.treated)
-    treatment = sample.treatment[rows]
+    treatment, y = sample.treatment[rows], sample.y[rows]
     on = sample.used[rows] & (treatment > 0)
-    treatment, y = treatment[on], sample.y[rows][on]
-    if (treatment == 1.0).all():
-        shares, where = np.ones(min(len(treatment), 1)), np.zeros(len(treatment), dtype=np.intp)
-    else:
-        shares, where = np.unique(treatment, return_inverse=True)
+    count = int(np.count_nonzero(on))
+    if count == np.count_nonzero(on & (treatment == 1.0)):
+        whole = TreatedCells(share=1.0, cells=count, events=float((y * on).sum()))
+        return (whole,) if count else ()
+    shares, where = np.unique(treatment[on], return_inverse=True)
     cells = np.bincount(where, minlength=len(shares))
-    events = np.bincount(where, y, minlength=len(shares))
+    events = np.bincount(where, y[on], minlength=len(shares))
     return tuple(
         TreatedCells(share=float(s), cells=int(c), events=float(e))
         for s, c, e in zip(shares, cells, events, strict=True)
     )
 
 
-def attenuated(sample: Sample) -> tuple[str, ...]:
-    """A notice where treatment covers only part of its cells."""
-    rows = sample.treatment[sample.treated]
-    share = rows[sample.used[sample.treated] & (rows > 0)]
-    part = int((share < 1).sum())
+def attenuated(sample: Sample, cells: Sequence[TreatedCells] | None = None) -> tuple[str, ...]:
+    """A notice where treatment covers only part of its cells.
+
+    ``cells`` are the sample's :func:`treated_cells`, where these are known.
+    """
+    groups = treated_cells(sample) if cells is None else cells
+    part = sum(group.cells for group in groups if group.share < 1)
     if not part:
         return ()
+    count = sum(group.cells for group in groups)
+    mean = sum(group.share * group.cells for group in groups) / count
     return (
-        f"attenuated: treatment covers part of {part} of {len(share)} treated cells "
-        f"(mean share {float(share.mean()):.2f}), whose counts hold untreated days "
+        f"attenuated: treatment covers part of {part} of {count} treated cells "
+        f"(mean share {mean:.2f}), whose counts hold untreated days "
         "or places too; shorter periods would show more",
     )
 
@@ -158,8 +165,9 @@ def attenuated(sample: Sample) -> tuple[str, ...]:
 class _Cells:
     """Treated and control areas within the windows, before anything is left out.
 
-    ``y`` is as the panel holds it, and means nothing where not used: an array of the panel's size
-    is made once, at the end, of the rows that stay.
+    Rows ``on_rows`` are treated, in their cells ``on``. ``y`` is as the panel holds it, and means
+    nothing where not used: an array of the panel's size is made once, at the end, of the rows that
+    stay.
     """
 
     rows: NDArray[np.intp]
@@ -168,6 +176,8 @@ class _Cells:
     treatment: Float
     first: NDArray[np.intp]
     treated: Bool
+    on_rows: NDArray[np.intp]
+    on: Bool
     in_window: int
 
 
@@ -175,18 +185,23 @@ def _gather(panel: Panel, design: Design) -> _Cells:
     assignment = design.on(panel)
     y, observed = panel.stored()
     role, treatment, window = assignment.role, assignment.treatment, assignment.used
-    rows = np.flatnonzero((role == "treated") | (role == "control"))
+    ours = role == "treated"
+    rows = np.flatnonzero(ours | (role == "control"))
     if len(rows) < len(role):
         y, observed, treatment, window = y[rows], observed[rows], treatment[rows], window[rows]
-    used = observed if window.all() else window & observed
+        ours = ours[rows]
+    in_window = int(np.count_nonzero(window))
+    on_rows = np.flatnonzero(ours)
     return _Cells(
         rows=rows,
         y=y,
-        used=used,
+        used=observed if in_window == window.size else window & observed,
         treatment=treatment,
         first=assignment.first[rows],
-        treated=role[rows] == "treated",
-        in_window=int(np.count_nonzero(window)),
+        treated=ours,
+        on_rows=on_rows,
+        on=treatment[on_rows] > 0,
+        in_window=in_window,
     )
 
 
@@ -196,20 +211,24 @@ def _winnow(
     """Areas kept, cells used, and the rows left out by reason; repeated until nothing changes."""
     keep = np.ones(len(used), dtype=bool)
     gone: dict[str, NDArray[np.intp]] = {}
+    events = (cells.y != 0) & used if counts else None
     while True:
-        before = np.count_nonzero(keep), np.count_nonzero(used)
-        events = (cells.y != 0) & used if counts else None
-        for reason, fault in _faults(used, cells.treatment, cells.treated, events, keep_always):
+        moved = False
+        for reason, fault in _faults(cells, used, events, keep_always):
             hit = keep & fault
             if hit.any():
                 earlier = gone.get(reason, np.zeros(0, dtype=np.intp))
                 gone[reason] = np.concatenate([earlier, cells.rows[hit]])
                 keep &= ~fault
-        if not keep.all():
+                moved = True
+        if moved:
             used = used & keep[:, None]
+            events = None if events is None else events & used
         if events is not None:
-            used = _without_empty_periods(events & used, used, strata)
-        if before == (np.count_nonzero(keep), np.count_nonzero(used)):
+            thinner = _without_empty_periods(events, used, strata)
+            moved = moved or thinner is not used
+            used = thinner
+        if not moved:
             return keep, used, gone
 
 
@@ -221,14 +240,16 @@ def _cut(
     cluster: NDArray[np.intp] | None,
     ledger: Ledger,
     reason: str,
+    *,
+    whole: bool,
 ) -> Sample:
-    when = np.flatnonzero(used.any(axis=0))
+    when = np.arange(used.shape[1]) if whole else np.flatnonzero(used.any(axis=0))
     stay, rows = np.flatnonzero(keep), cells.rows[keep]
     base, areas, periods = panel.offset_base, panel.areas, panel.periods.labels
     treatment = cells.treatment
     if (len(stay), len(when)) != used.shape:
         used = used[stay] if len(when) == used.shape[1] else used[np.ix_(stay, when)]
-    whole = bool(used.all())
+    whole = whole or bool(used.all())
     untouched = whole and used.shape == panel.shape[:2]
     y = panel.single()[0] if untouched else _floats(cells.y, stay, when)
     if not whole:
@@ -236,10 +257,12 @@ def _cut(
     if y.shape != treatment.shape or not whole:
         on = np.flatnonzero(cells.treated[stay])
         treatment = np.zeros(y.shape)
-        treatment[on] = np.where(used[on], cells.treatment[np.ix_(stay[on], when)], 0.0)
+        treatment[on] = np.where(used[on], cells.treatment[stay[on]][:, when], 0.0)
     if y.shape != panel.shape[:2]:
         base = None if base is None else base[np.ix_(rows, when)]
-        areas, periods = tuple(areas[i] for i in rows), tuple(periods[t] for t in when)
+        here = np.zeros(len(areas), dtype=bool)
+        here[rows] = True
+        areas, periods = tuple(compress(areas, here.tolist())), tuple(periods[t] for t in when)
     return Sample(
         areas=areas,
         periods=periods,
@@ -292,14 +315,15 @@ def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
 
 
 def _faults(
-    used: Bool, treatment: Float, treated: Bool, events: Bool | None, keep_always: bool
+    cells: _Cells, used: Bool, events: Bool | None, keep_always: bool
 ) -> list[tuple[str, Bool]]:
     """Reasons to leave an area out, in order of precedence, with the areas they concern."""
     whole = bool(used.all())
     seen: Bool = np.ones(len(used), dtype=bool) if whole else np.asarray(used.any(axis=1))
-    rows = np.flatnonzero(treated & seen)
+    some = seen[cells.on_rows]
+    rows = cells.on_rows[some]
     lit = used[rows]
-    on: Bool = (treatment[rows] > 0) & lit
+    on: Bool = cells.on[some] & lit
     never, always = np.zeros(len(used), dtype=bool), np.zeros(len(used), dtype=bool)
     never[rows] = ~on.any(axis=1)
     always[rows] = (on == lit).all(axis=1)
@@ -307,7 +331,7 @@ def _faults(
     if not keep_always:
         faults.insert(1, (ALWAYS_ON, always))
     if events is not None:
-        faults.append((NO_EVENT, seen & ~events.any(axis=1)))
+        faults.append((NO_EVENT, seen & ~np.asarray(events.any(axis=1))))
     return faults
 
 

@@ -16,7 +16,7 @@ from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.held import HeldEffect
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
-from hotspot_eval.did.sample import Sample, attenuated, lay
+from hotspot_eval.did.sample import Sample, attenuated, lay, treated_cells
 from hotspot_eval.errors import InputError, Problem, check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
@@ -65,8 +65,15 @@ class _TwoWay:
         regression = self._regress(sample, model, cluster)
         name = inference_name(self.correction, self.cluster, regression)
         told = replace(told, inference=name)
+        cells = treated_cells(sample)
         effect = effect_of(
-            sample, regression, np.ones(1), told, cluster=cluster, notes=attenuated(sample)
+            sample,
+            regression,
+            np.ones(1),
+            told,
+            cluster=cluster,
+            notes=attenuated(sample, cells),
+            cells=cells,
         )
         covariance = np.array([[effect.std_error**2]])
         effects = told.effects(TERMS, regression.beta, covariance, (effect,))

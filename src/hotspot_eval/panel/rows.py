@@ -38,12 +38,13 @@ def area_ids(values: Iterable[object]) -> list[str]:
     >>> area_ids([8001.0, " E01000001 "])
     ['8001', 'E01000001']
     """
-    return [
-        str(int(value))
-        if isinstance(value, (float, np.floating)) and float(value).is_integer()
-        else str(value).strip()
-        for value in values
-    ]
+    return [value.strip() if type(value) is str else _area_id(value) for value in values]
+
+
+def _area_id(value: object) -> str:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -83,7 +83,9 @@ def collapse(
     group = np.where(plain, labels, -1)
     odd = np.flatnonzero(~plain)
     if len(odd):
-        parts = [used[odd].astype(np.float64), *columns[:, odd], labels[odd, None].astype(float)]
+        parts = [*columns[:, odd], labels[odd, None].astype(np.float64)]
+        if not whole:
+            parts.append(used[odd].astype(np.float64))
         if varying is not None:
             parts.append(varying[odd])
         group[odd] = int(labels.max(initial=0)) + 1 + _alike(np.hstack(parts) + 0.0)
