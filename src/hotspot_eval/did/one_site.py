@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.sample import Sample, lay, treated_cells
-from hotspot_eval.did.synthetic import match, unsuited
+from hotspot_eval.did.synthetic import match, nearest_match, unsuited
 from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, TreatedCells
@@ -241,7 +241,7 @@ def _shifts(site: Float, control: Float, onset: int, effect: float, free: bool) 
     """p-value of a constant effect."""
     untouched = site.copy()
     untouched[onset:] -= effect
-    residual = untouched - match(control, untouched, intercept=free) @ control
+    residual = untouched - nearest_match(control, untouched, intercept=free) @ control
     if free:
         residual -= residual.mean()
     turned = residual[(np.arange(len(site))[:, None] + np.arange(len(site))) % len(site)]

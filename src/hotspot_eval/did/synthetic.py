@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.kernels import simplex_weights
+from hotspot_eval.did.kernels.nearest import nearest_weights
 from hotspot_eval.did.placebo import Cohorts, PlaceboError, cohorts_of, placebo
 from hotspot_eval.did.sample import Sample, lay, treated_cells
 from hotspot_eval.errors import InputError, Problem, check_choice
@@ -19,7 +20,7 @@ from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect
 
-__all__ = ["Synthetic", "match", "synthetic_control", "synthetic_did", "unsuited"]
+__all__ = ["Synthetic", "match", "nearest_match", "synthetic_control", "synthetic_did", "unsuited"]
 
 Float = NDArray[np.float64]
 Kind = Literal["synthetic difference-in-differences", "synthetic control"]
@@ -214,6 +215,15 @@ def match(control: Float, treated: Float, *, intercept: bool) -> Float:
     return simplex_weights(
         control.T, treated, ridge=1e-6 * noise, least=1e-5 * noise, intercept=intercept
     )
+
+
+def nearest_match(control: Float, treated: Float, *, intercept: bool) -> Float:
+    """The same from the exact minimum: quicker, where many series are matched."""
+    points = control - treated
+    if intercept:
+        points = points - points.mean(axis=1, keepdims=True)
+    weights: Float = nearest_weights(points, points.shape[1] * (1e-6 * _noise(control)) ** 2)
+    return weights
 
 
 def _noise(before: Float) -> float:
