@@ -92,7 +92,7 @@ def check_choice(argument: str, value: object, allowed: Iterable[object]) -> Non
     >>> check_choice("model", "poisson", ("poisson", "linear"))
     """
     choices = tuple(allowed)
-    if value not in choices:
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
         raise InputError(
             Problem(

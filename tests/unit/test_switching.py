@@ -11,6 +11,8 @@ from tests.did_worlds import area, dummies, month, panel_of, staggered
 
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.did import (
+    LinearDid,
+    PoissonDid,
     carry_over_check,
     distributed_lags,
     dose_bins,
@@ -177,6 +179,26 @@ def test_doses_of_one_are_the_intention_to_treat(model):
     binned = dose_bins(panel, design, edges=[2.0], model=model)
     assert binned.effects["up to 2"].estimate == pytest.approx(plain.effect.estimate, abs=1e-12)
     assert math.isnan(binned.effects["above 2"].estimate)
+
+
+@pytest.mark.parametrize("model", ["poisson", "linear"])
+def test_borough_effects_and_covariates_are_those_of_the_two_way_model(model):
+    rng = np.random.default_rng(12)
+    y = rng.poisson(8.0, (30, 8)) + np.arange(30)[:, None] // 10 * np.arange(8)
+    panel = panel_of(y, cluster=np.arange(30) // 10)
+    x = pd.Series(rng.normal(size=30), [area(i) for i in range(30)], name="x")
+    design = Design(
+        spells=[Spell(area=area(i), start=month(5), dose=1.0) for i in (0, 1, 10, 11, 20)]
+    )
+    plain = PoissonDid if model == "poisson" else LinearDid
+    for options in ({"period_effects": "cluster"}, {"covariates": x}):
+        two_way = plain(**options)(panel, design).effect
+        lags = distributed_lags(panel, design, lags=0, model=model, **options).effect
+        dose = dose_did(panel, design, model=model, **options).effects
+        binned = dose_bins(panel, design, edges=[2.0], model=model, **options).effects
+        for effect in (lags, *dose.parts, binned.parts[0]):
+            assert effect.estimate == pytest.approx(two_way.estimate, abs=1e-9)
+            assert effect.std_error == pytest.approx(two_way.std_error, rel=1e-6)
 
 
 def test_bins_follow_a_dose_that_saturates():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests.did_worlds import area, month, panel_of, staggered
 
-from hotspot_eval import did
+from hotspot_eval import did, holm
 from hotspot_eval import inference as inf
 from hotspot_eval.design import Design, Spell
 from hotspot_eval.errors import InputError
@@ -258,3 +258,79 @@ def test_honest_intervals(arguments, match):
 def test_honest_check(arguments, match):
     with pytest.raises(InputError, match=match):
         inf.honest_check(**{"study": did.event_study(PANEL, DESIGN), **arguments})
+
+
+DOSED = Design(spells=[Spell(area=area(i), start=month(4), dose=1.0 + i) for i in range(4)])
+LAGS = did.distributed_lags(
+    PANEL, Design(treated=[area(0), area(1)], start=month(3), end=month(4)), lags=1
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "match"),
+    [
+        (did.distributed_lags, {"lags": "1"}, "'lags': must be a whole number, 0 or more"),
+        (did.distributed_lags, {"lags": 1, "leads": 0.5}, "'leads': must be a whole number"),
+        (did.distributed_lags, {"lags": 1, "ci_level": "95"}, "'ci_level'"),
+        (did.distributed_lags, {"lags": 1, "period_effects": "town"}, "'period_effects'"),
+        (did.distributed_lags, {"lags": 1, "model": np.zeros(2)}, "'model'.*not one of"),
+        (did.switchers, {"effects": 1.5}, "'effects': must be a whole number, 1 or more"),
+        (did.switchers, {"same_switchers": "yes"}, "'same_switchers': is of type str"),
+        (did.did_m, {"ci_level": 95}, r"'ci_level': must lie in \(0, 1\)"),
+        (did.event_study, {"ci_level": None}, "'ci_level'"),
+    ],
+)
+def test_switching(function, arguments, match):
+    with pytest.raises(InputError, match=match):
+        function(PANEL, DESIGN, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "match"),
+    [
+        (did.dose_bins, {"edges": "2"}, "'edges': is one text"),
+        (did.dose_bins, {"edges": [None]}, "'edges': must be a finite number"),
+        (did.dose_check, {"lookback": 2.5}, "'lookback': must be a whole number"),
+        (did.dose_check, {"level": "x"}, "'level'"),
+        (did.dose_did, {"correction": "HC3"}, "'correction'"),
+    ],
+)
+def test_dose(function, arguments, match):
+    with pytest.raises(InputError, match=match):
+        function(PANEL, DOSED, **arguments)
+
+
+def test_checks_of_a_study():
+    with pytest.raises(InputError, match="'study': is of type str, not Fit or Effects"):
+        did.carry_over_check("text", bound=0.1)
+    with pytest.raises(InputError, match="'bound': must be a finite number above 0"):
+        did.carry_over_check(LAGS, bound="wide")
+    with pytest.raises(InputError, match="'level'"):
+        did.placebo_check(LAGS, bound=0.1, level=None)
+    with pytest.raises(InputError, match="'study': is of type NoneType"):
+        did.pretrend(None)
+
+
+def test_triple_differences():
+    with pytest.raises(InputError, match="'panel': is of type str, not Panel"):
+        did.triple_difference("text", DESIGN, outcome="a", comparison="b")
+    with pytest.raises(InputError, match="'outcome': is of type int, not str"):
+        did.triple_event_study(PANEL, DESIGN, outcome=1, comparison="b")
+    with pytest.raises(InputError, match="'comparison': is None, not a sequence"):
+        did.triple_difference(PANEL, DESIGN, outcome="a", comparison=None)
+
+
+@pytest.mark.parametrize("name", ["x", "residual", "contrast", "weights", "cluster", "absorb"])
+def test_cr2_of_words(name):
+    given = {"x": np.ones((4, 1)), "residual": [1, -1, 1, -1], "cluster": range(4), "contrast": [1]}
+    with pytest.raises(InputError, match=f"'{name}'"):
+        inf.cr2_variance(**{**given, name: "text"})
+
+
+def test_placebos_and_families():
+    with pytest.raises(InputError, match="'rng': is of type NoneType"):
+        inf.placebo_places(PANEL, DESIGN, estimator=did.PoissonDid(), rng=None)
+    with pytest.raises(InputError, match="'draws': must be a whole number"):
+        inf.placebo_places(PANEL, DESIGN, estimator=did.PoissonDid(), rng=RNG, draws=1.5)
+    with pytest.raises(InputError, match="'effects': is of type list, not Mapping"):
+        holm([FIT.effect])

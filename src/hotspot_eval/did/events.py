@@ -23,7 +23,7 @@ from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
-from hotspot_eval.errors import check_choice
+from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Effects, Fit
 
@@ -85,6 +85,7 @@ def event_study(
     check_choice("cluster", cluster, get_args(ClusterBy))
     check_choice("period_effects", period_effects, get_args(PeriodEffects))
     check_choice("correction", correction, get_args(Correction))
+    check_level("ci_level", ci_level)
     by_cluster = period_effects == "cluster"
     counts = model == "poisson"
     sample = lay(panel, design, counts=counts, by_cluster=by_cluster, drop_off=True)

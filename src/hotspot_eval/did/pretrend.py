@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from hotspot_eval.errors import check_level, check_type
 from hotspot_eval.results import Check, Effects, Fit
 from hotspot_eval.significance import normal_or_t_interval, normal_or_t_p_value, wald_p_value
 
@@ -46,6 +47,8 @@ def pretrend(study: Fit | Effects, *, level: float = 0.05) -> Check:
     Roth (2022), https://doi.org/10.1257/aeri.20210236;
     Pustejovsky & Tipton (2018), https://doi.org/10.1080/07350015.2016.1247004
     """
+    check_type("study", study, (Fit, Effects), advice="Give what event_study returned.")
+    check_level("level", level)
     event = study.event_study() if isinstance(study, Fit) else study
     times = np.array(
         [int(label) if _is_time(label) else np.iinfo(int).max for label in event.labels]

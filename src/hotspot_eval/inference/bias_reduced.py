@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.inference.labels import numbers
 
 __all__ = ["Moments", "cr2_moments", "cr2_variance"]
 
@@ -104,7 +105,7 @@ def cr2_moments(
     """As :func:`cr2_variance`, with the expected share of the variance that residuals can show."""
     design, e, codes, c, within = _arrays(x, residual, cluster, contrast, absorb)
     if weights is not None:
-        w = np.asarray(weights, dtype=np.float64)
+        w = numbers("weights", weights)
         if w.shape != e.shape or not (w > 0).all():
             raise InputError(
                 Problem(where="argument 'weights'", what="must be one number above 0 for each row")
@@ -197,11 +198,16 @@ def _arrays(
     contrast: ArrayLike,
     absorb: ArrayLike | None,
 ) -> tuple[Float, Float, NDArray[np.intp], Float, NDArray[np.intp] | None]:
-    design, e = np.asarray(x, dtype=np.float64), np.asarray(residual, dtype=np.float64)
-    c = np.asarray(contrast, dtype=np.float64)
+    design, e = numbers("x", x), numbers("residual", residual)
+    c = numbers("contrast", contrast)
     labels = {"cluster": cluster} | ({} if absorb is None else {"absorb": absorb})
-    codes = {name: pd.factorize(np.asarray(values))[0] for name, values in labels.items()}
-    problems = []
+    problems, codes = [], {}
+    for name, values in labels.items():
+        if np.ndim(values) == 1:
+            codes[name] = pd.factorize(np.asarray(values))[0]
+        else:
+            what = "must be one label for each row"
+            problems.append(Problem(where=f"argument '{name}'", what=what))
     if design.ndim != 2 or not np.isfinite(design).all():
         problems.append(Problem(where="argument 'x'", what="must be finite, of shape (N, K)"))
     elif c.shape != design.shape[1:]:

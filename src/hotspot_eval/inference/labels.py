@@ -1,4 +1,4 @@
-"""What is given beside a fit: clusters by area id, an estimator to call again."""
+"""What is given beside a fit: clusters by area id, an estimator to call again, numbers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.panel import area_ids
 
-__all__ = ["check_estimator", "cluster_codes"]
+__all__ = ["check_estimator", "cluster_codes", "numbers"]
 
 
 def cluster_codes(
@@ -71,3 +71,19 @@ def check_estimator(estimator: object) -> None:
                 advice="Give for example poisson_did, which has a method many().",
             )
         )
+
+
+def numbers(argument: str, given: ArrayLike) -> NDArray[np.float64]:
+    """An array of numbers, or an InputError that names the argument.
+
+    Examples
+    --------
+    >>> numbers("beta", [1, 2])
+    array([1., 2.])
+    """
+    try:
+        values: NDArray[np.float64] = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        what = f"is {given!r}, not numbers" if np.ndim(given) == 0 else "is not all numbers"
+        raise InputError(Problem(where=f"argument '{argument}'", what=what)) from None
+    return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hotspot_eval.errors import check_type
 from hotspot_eval.results import Effect
 from hotspot_eval.significance import adjust_p_values
 
@@ -35,6 +36,9 @@ def holm(effects: Mapping[str, Effect]) -> dict[str, Effect]:
     >>> holm(family)["robbery"].notes
     ('p = 0.091 by Holm, for 2 outcomes',)
     """
+    check_type("effects", effects, Mapping, advice="Give outcome → Effect.")
+    for effect in effects.values():
+        check_type("effects", effect, Effect, advice="Give outcome → Effect.")
     adjusted = adjust_p_values([effect.p_value for effect in effects.values()], method="holm")
     many = int((adjusted == adjusted).sum())
     return {

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Assignment, Design, Estimator, Spell, check_study
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import InputError, Problem, check_type, check_whole
 from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
@@ -162,8 +162,8 @@ def placebo_places(
     >>> found.smallest_p
     0.02
     """
-    if draws < 1:
-        raise InputError(Problem(where="argument 'draws'", what=f"must be at least 1, not {draws}"))
+    check_whole("draws", draws, least=1)
+    check_type("rng", rng, np.random.Generator, advice="Give numpy.random.default_rng(seed).")
     check_study(panel, design)
     check_estimator(estimator)
     assignment = design.on(panel)

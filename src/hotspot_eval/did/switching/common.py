@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import (
+    SCALE,
     Told,
     effect_of,
     fit_of,
@@ -16,23 +18,53 @@ from hotspot_eval.did.assemble import (
     impossible,
     inference_name,
 )
+from hotspot_eval.did.covariates import CovariatesLike, standardised
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, regress
-from hotspot_eval.did.sample import Sample
-from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import check_choice
+from hotspot_eval.did.sample import Sample, lay
+from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
+from hotspot_eval.errors import check_choice, check_level
+from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit, TreatedCells
 
-__all__ = ["check_options", "fit_columns"]
+__all__ = ["Asked", "fit_columns"]
 
 Float = NDArray[np.float64]
 
 
-def check_options(model: Model, cluster: ClusterBy, correction: Correction) -> None:
-    """Refuse options that are not there."""
-    check_choice("model", model, get_args(Model))
-    check_choice("cluster", cluster, get_args(ClusterBy))
-    check_choice("correction", correction, get_args(Correction))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options that estimators of this room share; see ``distributed_lags``."""
+
+    model: Model
+    cluster: ClusterBy
+    period_effects: PeriodEffects
+    covariates: CovariatesLike | None
+    correction: Correction
+    ci_level: float
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, get_args(Model))
+        check_choice("cluster", self.cluster, get_args(ClusterBy))
+        check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
+        check_choice("correction", self.correction, get_args(Correction))
+        check_level("ci_level", self.ci_level)
+
+    def lay(self, panel: Panel, design: Design) -> Sample:
+        """The cells of the model."""
+        check_study(panel, design)
+        by_cluster = self.period_effects == "cluster"
+        return lay(panel, design, counts=self.model == "poisson", by_cluster=by_cluster)
+
+    def told(self, estimand: str, method: str) -> Told:
+        """What is estimated and how, in words."""
+        return Told(
+            estimand=estimand,
+            scale=SCALE[self.model],
+            method=f"{method}, {self.model}",
+            inference=inference_name(self.correction, self.cluster),
+            ci_level=self.ci_level,
+        )
 
 
 def fit_columns(
@@ -40,10 +72,8 @@ def fit_columns(
     columns: Float,
     terms: tuple[str, ...],
     told: Told,
+    asked: Asked,
     *,
-    model: Model,
-    cluster: ClusterBy,
-    correction: Correction,
     lead: int = 0,
     cells: dict[str, tuple[TreatedCells, ...]],
     notes: tuple[str, ...] = (),
@@ -57,9 +87,17 @@ def fit_columns(
     """
     if sample.reason:
         return impossible(sample, sample.reason, told, terms=terms)
-    codes = clusters(sample, cluster)
-    regression = regress(sample, columns, model=model, cluster=codes, correction=correction)
-    told = replace(told, inference=inference_name(correction, cluster, regression))
+    codes = clusters(sample, asked.cluster)
+    regression = regress(
+        sample,
+        columns,
+        model=asked.model,
+        cluster=codes,
+        strata=sample.cluster if asked.period_effects == "cluster" else None,
+        covariates=standardised(asked.covariates, sample.areas),
+        correction=asked.correction,
+    )
+    told = replace(told, inference=inference_name(asked.correction, asked.cluster, regression))
     parts = tuple(
         replace(
             effect_of(sample, regression, unit, told.of(term), cluster=codes, notes=notes),

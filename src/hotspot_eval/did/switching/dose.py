@@ -11,14 +11,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Assignment, Design, check_study
-from hotspot_eval.did.assemble import SCALE, Told, full_covariance, inference_name
+from hotspot_eval.did.assemble import full_covariance
+from hotspot_eval.did.covariates import CovariatesLike
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, regress
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.switching.common import check_options, fit_columns
+from hotspot_eval.did.switching.common import Asked, fit_columns
 from hotspot_eval.did.switching.notes import NOT_RANDOM, no_dose
-from hotspot_eval.did.twoway import ClusterBy, LinearDid, PoissonDid
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.did.twoway import ClusterBy, LinearDid, PeriodEffects, PoissonDid
+from hotspot_eval.errors import (
+    InputError,
+    Problem,
+    check_level,
+    check_number,
+    check_sequence,
+    check_whole,
+)
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check, Effect, Effects, Fit, TreatedCells
 from hotspot_eval.significance import normal_or_t_p_value
@@ -39,6 +47,8 @@ def dose_did(
     *,
     model: Model = "poisson",
     cluster: ClusterBy = "area",
+    period_effects: PeriodEffects = "common",
+    covariates: CovariatesLike | None = None,
     correction: Correction = "learnt",
     ci_level: float = 0.95,
 ) -> Fit:
@@ -50,7 +60,7 @@ def dose_did(
         One outcome.
     design : Design
         Spells with a dose.
-    model, cluster, correction, ci_level
+    model, cluster, period_effects, covariates, correction, ci_level
         As in :func:`distributed_lags`.
 
     Returns
@@ -85,21 +95,32 @@ def dose_did(
     >>> fit.effects.labels, fit.effects.vector.round(4).tolist()
     (('intention to treat', 'per unit of dose'), [-6.0, -4.0])
     """
-    check_options(model, cluster, correction)
-    sample, dose = _laid(panel, design, model)
+    asked = Asked(
+        model=model,
+        cluster=cluster,
+        period_effects=period_effects,
+        covariates=covariates,
+        correction=correction,
+        ci_level=ci_level,
+    )
+    sample, dose = _laid(panel, design, asked)
     fit = fit_columns(
         sample,
         dose[None],
         ("dose",),
-        _told("effect of one unit of dose", "dose response", model, cluster, correction, ci_level),
-        model=model,
-        cluster=cluster,
-        correction=correction,
+        asked.told("effect of one unit of dose", "dose response"),
+        asked,
         cells={},
         notes=(NOT_RANDOM, *attenuated(sample)),
     )
     plain = PoissonDid if model == "poisson" else LinearDid
-    meant = plain(cluster=cluster, correction=correction, ci_level=ci_level)(panel, design)
+    meant = plain(
+        cluster=cluster,
+        period_effects=period_effects,
+        covariates=covariates,
+        correction=correction,
+        ci_level=ci_level,
+    )(panel, design)
     return replace(fit, effects=_both(meant, fit))
 
 
@@ -110,6 +131,8 @@ def dose_bins(
     edges: Sequence[float],
     model: Model = "poisson",
     cluster: ClusterBy = "area",
+    period_effects: PeriodEffects = "common",
+    covariates: CovariatesLike | None = None,
     correction: Correction = "learnt",
     ci_level: float = 0.95,
 ) -> Fit:
@@ -123,7 +146,7 @@ def dose_bins(
         Spells with a dose.
     edges : sequence of float
         Bounds between bins, rising and above 0: (2, 5) makes up to 2, above 2 up to 5, above 5.
-    model, cluster, correction, ci_level
+    model, cluster, period_effects, covariates, correction, ci_level
         As in :func:`distributed_lags`.
 
     Returns
@@ -154,15 +177,25 @@ def dose_bins(
     >>> fit.effects.labels, fit.effects.vector.round(4).tolist()
     (('up to 1.5', 'above 1.5'), [-4.0, -8.0])
     """
-    check_options(model, cluster, correction)
-    bounds = np.asarray(edges, dtype=np.float64)
+    asked = Asked(
+        model=model,
+        cluster=cluster,
+        period_effects=period_effects,
+        covariates=covariates,
+        correction=correction,
+        ci_level=ci_level,
+    )
+    check_sequence("edges", edges, of="bounds", example="[2.0, 5.0]")
+    for edge in edges:
+        check_number("edges", edge)
+    bounds = np.asarray(list(edges), dtype=np.float64)
     if not len(bounds) or not (np.diff(bounds) > 0).all() or not bounds[0] > 0:
         raise InputError(
             Problem(
                 where="argument 'edges'", what="must be numbers above 0 that rise", examples=edges
             )
         )
-    sample, dose = _laid(panel, design, model)
+    sample, dose = _laid(panel, design, asked)
     place = np.searchsorted(bounds, dose, side="left")
     inside = [sample.used & (dose > 0) & (place == b) for b in range(len(bounds) + 1)]
     labels = _labels(bounds)
@@ -170,10 +203,8 @@ def dose_bins(
         sample,
         np.array(inside, dtype=np.float64),
         labels,
-        _told("effect of a dose", "dose bins", model, cluster, correction, ci_level),
-        model=model,
-        cluster=cluster,
-        correction=correction,
+        asked.told("effect of a dose", "dose bins"),
+        asked,
         lead=len(bounds),
         cells={
             label: (
@@ -210,7 +241,7 @@ def dose_check(panel: Panel, design: Design, *, lookback: int = 3, level: float 
     Raises
     ------
     InputError
-        If the design has no dose, or ``lookback`` is below 1.
+        If the design has no dose, or ``lookback`` is not a whole number of 1 or more.
 
     Notes
     -----
@@ -218,9 +249,10 @@ def dose_check(panel: Panel, design: Design, *, lookback: int = 3, level: float 
     is in doses per event more in a period. If dose works, later counts fall with earlier dose,
     which pulls β below 0 in short panels: a β above 0 is the stronger sign.
     """
-    if lookback < 1:
-        raise InputError(Problem(where="argument 'lookback'", what="must be 1 or more"))
-    sample, dose = _laid(panel, design, "linear")
+    check_whole("lookback", lookback, least=1)
+    check_level("level", level)
+    check_study(panel, design)
+    sample, dose = _dosed(lay(panel, design, counts=False), panel, design)
     y, observed = panel.single()
     rows = panel.positions(sample.areas)
     recent, known = _recent(y[rows], observed[rows], lookback)
@@ -290,32 +322,17 @@ def _recent(
     return mean, known
 
 
-def _laid(panel: Panel, design: Design, model: Model) -> tuple[Sample, Float]:
-    """The sample, and the dose of its used cells."""
-    check_study(panel, design)
+def _laid(panel: Panel, design: Design, asked: Asked) -> tuple[Sample, Float]:
+    """The sample of the model, and the dose of its used cells."""
+    return _dosed(asked.lay(panel, design), panel, design)
+
+
+def _dosed(sample: Sample, panel: Panel, design: Design) -> tuple[Sample, Float]:
     whole: Assignment = design.on(panel)
     if whole.dose is None:
         raise InputError(no_dose())
-    sample = lay(panel, design, counts=model == "poisson")
     dose = whole.dose[np.ix_(panel.positions(sample.areas), sample.when)]
     return sample, np.where(sample.used, dose, 0.0)
-
-
-def _told(
-    estimand: str,
-    method: str,
-    model: Model,
-    cluster: ClusterBy,
-    correction: Correction,
-    ci_level: float,
-) -> Told:
-    return Told(
-        estimand=estimand,
-        scale=SCALE[model],
-        method=f"{method}, {model}",
-        inference=inference_name(correction, cluster),
-        ci_level=ci_level,
-    )
 
 
 def _both(meant: Fit, dose: Fit) -> Effects:

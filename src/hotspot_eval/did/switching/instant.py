@@ -14,7 +14,7 @@ from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.switching.linear import Errors, Noise, noise_of
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import check_choice
+from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effects
 
@@ -82,6 +82,7 @@ def did_m(
     """
     check_choice("errors", errors, get_args(Errors))
     check_choice("cluster", cluster, get_args(ClusterBy))
+    check_level("ci_level", ci_level)
     check_study(panel, design)
     whole = design.on(panel)
     sample = lay(panel, design, counts=False, keep_always=True)

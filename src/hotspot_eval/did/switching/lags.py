@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design, check_study
-from hotspot_eval.did.assemble import SCALE, Told, inference_name
+from hotspot_eval.design import Design
+from hotspot_eval.did.covariates import CovariatesLike
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.sample import attenuated, lay, treated_cells
-from hotspot_eval.did.switching.common import check_options, fit_columns
-from hotspot_eval.did.twoway import ClusterBy
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.did.sample import attenuated, treated_cells
+from hotspot_eval.did.switching.common import Asked, fit_columns
+from hotspot_eval.did.twoway import ClusterBy, PeriodEffects
+from hotspot_eval.errors import check_whole
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
 
@@ -30,6 +30,8 @@ def distributed_lags(
     leads: int = 0,
     model: Model = "poisson",
     cluster: ClusterBy = "area",
+    period_effects: PeriodEffects = "common",
+    covariates: CovariatesLike | None = None,
     correction: Correction = "learnt",
     ci_level: float = 0.95,
 ) -> Fit:
@@ -46,7 +48,7 @@ def distributed_lags(
     leads : int
         Periods before treatment goes on that get an effect of their own: placebos.
     model : {"poisson", "linear"}
-    cluster, correction, ci_level
+    cluster, period_effects, covariates, correction, ci_level
         As in :class:`~hotspot_eval.did.PoissonDid`.
 
     Returns
@@ -59,7 +61,7 @@ def distributed_lags(
     Raises
     ------
     InputError
-        If ``lags`` or ``leads`` is negative.
+        If ``lags`` or ``leads`` is no whole number or negative.
 
     Notes
     -----
@@ -80,17 +82,17 @@ def distributed_lags(
     >>> fit.effects.labels, fit.effects.vector.round(6).tolist()
     (('on', '1 after'), [-4.0, -2.0])
     """
-    below = [
-        Problem(where=f"argument '{name}'", what="must be 0 or more")
-        for name, count in (("lags", lags), ("leads", leads))
-        if count < 0
-    ]
-    if below:
-        raise InputError(*below)
-    check_options(model, cluster, correction)
-    check_study(panel, design)
-    whole = design.on(panel)
-    sample = lay(panel, design, counts=model == "poisson")
+    check_whole("lags", lags, least=0)
+    check_whole("leads", leads, least=0)
+    asked = Asked(
+        model=model,
+        cluster=cluster,
+        period_effects=period_effects,
+        covariates=covariates,
+        correction=correction,
+        ci_level=ci_level,
+    )
+    sample, whole = asked.lay(panel, design), design.on(panel)
     on = whole.treatment[panel.positions(sample.areas)] > 0
     since = _periods_since(on)[:, sample.when]
     until = _periods_since(on[:, ::-1])[:, ::-1][:, sample.when]
@@ -99,13 +101,6 @@ def distributed_lags(
         sample.treatment,
         *(sample.used & (since == lag) for lag in range(1, lags + 1)),
     ]
-    told = Told(
-        estimand="effect of treatment while on and after it went off",
-        scale=SCALE[model],
-        method=f"distributed lags, {model}",
-        inference=inference_name(correction, cluster),
-        ci_level=ci_level,
-    )
     return fit_columns(
         sample,
         np.array(columns, dtype=np.float64),
@@ -114,10 +109,8 @@ def distributed_lags(
             "on",
             *(f"{lag} after" for lag in range(1, lags + 1)),
         ),
-        told,
-        model=model,
-        cluster=cluster,
-        correction=correction,
+        asked.told("effect of treatment while on and after it went off", "distributed lags"),
+        asked,
         lead=leads,
         cells={"on": treated_cells(sample)},
         notes=attenuated(sample),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.errors import InputError, Problem
+from hotspot_eval.errors import check_level, check_number, check_type
 from hotspot_eval.results import Check, Effects, Fit, Status
 from hotspot_eval.significance import equivalence_p_value, wald_p_value
 
@@ -95,8 +95,9 @@ def _check(
     found: str,
     absent: str,
 ) -> Check:
-    if not bound > 0:
-        raise InputError(Problem(where="argument 'bound'", what="must be above 0"))
+    check_type("study", study, (Fit, Effects), advice="Give what distributed_lags returned.")
+    check_number("bound", bound, above=0.0)
+    check_level("level", level)
     effects = study.effects if isinstance(study, Fit) else study
     places = np.array(
         [

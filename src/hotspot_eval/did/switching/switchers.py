@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told
 from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
@@ -17,7 +17,7 @@ from hotspot_eval.did.switching.notes import no_dose
 from hotspot_eval.did.switching.paths import Direction, Horizons, Paths, follow, horizons
 from hotspot_eval.did.switching.result import NOBODY, Switchers
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import InputError, check_choice, check_level, check_type, check_whole
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
 
@@ -103,7 +103,9 @@ def switchers(
     >>> result.effect.estimate
     -6.0
     """
-    _check(effects, placebos, unit, direction, errors, cluster)
+    _check(effects, placebos, unit, direction, errors, cluster, same_switchers)
+    check_level("ci_level", ci_level)
+    check_study(panel, design)
     whole = design.on(panel)
     if unit == "dose" and whole.dose is None:
         raise InputError(no_dose())
@@ -156,6 +158,7 @@ def _check(
     direction: Direction,
     errors: Errors,
     cluster: ClusterBy,
+    same_switchers: bool,
 ) -> None:
     for name, value, options in (
         ("unit", unit, Unit),
@@ -164,13 +167,10 @@ def _check(
         ("cluster", cluster, ClusterBy),
     ):
         check_choice(name, value, get_args(options))
-    below = [
-        Problem(where=f"argument '{name}'", what="must be 1 or more")
-        for name, count in (("effects", effects), ("placebos", placebos))
-        if count is not None and count < 1
-    ]
-    if below:
-        raise InputError(*below)
+    check_type("same_switchers", same_switchers, bool)
+    for name, count in (("effects", effects), ("placebos", placebos)):
+        if count is not None:
+            check_whole(name, count, least=1)
 
 
 def _estimate(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import LedgerNote
@@ -61,6 +61,7 @@ def lay_types(
     InputError
         If a model of counts meets negative values.
     """
+    check_study(panel, design)
     sample = lay(panel.outcome(outcome), design, counts=False, drop_off=drop_off)
     rows = panel.positions(sample.areas)
     beside, used = np.zeros(sample.y.shape), sample.used.copy()

@@ -11,11 +11,18 @@ import numpy as np
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, effect_of, fit_of, impossible, inference_name
 from hotspot_eval.did.kernels import Correction
-from hotspot_eval.did.model import Model, regress
+from hotspot_eval.did.model import Model
 from hotspot_eval.did.triple.cells import NO_SHARE, Types, informative, lay_types
-from hotspot_eval.did.triple.fit import SmallCounts, fit_shares, varying
+from hotspot_eval.did.triple.fit import SmallCounts, fit_types, varying
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import InputError, Problem, check_choice
+from hotspot_eval.errors import (
+    InputError,
+    Problem,
+    check_choice,
+    check_level,
+    check_sequence,
+    check_type,
+)
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
 
@@ -99,7 +106,7 @@ def triple_difference(
     0.5
     """
     others = others_of(outcome, comparison)
-    check_options(model, small_counts, cluster, correction)
+    check_options(model, small_counts, cluster, correction, ci_level)
     types = lay_types(panel, design, outcome, others, counts=model == "poisson")
     told = Told(
         estimand=f"effect on {outcome} beyond {' + '.join(others)}",
@@ -117,30 +124,31 @@ def triple_difference(
     if reason:
         return impossible(sample, reason, told, terms=TERMS)
     codes = clusters(sample, cluster)
-    columns = sample.treatment[None]
-    if model == "linear":
-        counted, sample = sample, types.difference
-        regression = regress(sample, columns, model="linear", cluster=codes, correction=correction)
-    else:
-        counted, kept = sample, np.arange(1)
-        regression = fit_shares(
-            types,
-            columns,
-            kept,
-            small_counts=small_counts,
-            cluster=codes,
-            correction=correction,
-        )
+    fitted, regression = fit_types(
+        types,
+        sample.treatment[None],
+        np.arange(1),
+        model=model,
+        small_counts=small_counts,
+        cluster=codes,
+        correction=correction,
+    )
     told = replace(told, inference=inference_name(correction, cluster, regression))
-    effect = effect_of(counted, regression, np.ones(1), told, cluster=codes)
+    effect = effect_of(sample, regression, np.ones(1), told, cluster=codes)
     covariance = np.array([[effect.std_error**2]])
     effects = told.effects(TERMS, regression.beta, covariance, (effect,))
-    return fit_of(sample, regression, TERMS, effect=effect, effects=effects)
+    return fit_of(fitted, regression, TERMS, effect=effect, effects=effects)
 
 
 def others_of(outcome: str, comparison: str | Sequence[str]) -> tuple[str, ...]:
     """Names of the comparison types."""
-    others = (comparison,) if isinstance(comparison, str) else tuple(dict.fromkeys(comparison))
+    check_type("outcome", outcome, str, advice="Give one outcome of the panel.")
+    if isinstance(comparison, str):
+        comparison = (comparison,)
+    check_sequence("comparison", comparison, of="outcomes", example="['theft']")
+    for name in comparison:
+        check_type("comparison", name, str, advice="Give outcomes of the panel.")
+    others = tuple(dict.fromkeys(comparison))
     if outcome in others or not others:
         raise InputError(
             Problem(
@@ -153,13 +161,18 @@ def others_of(outcome: str, comparison: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def check_options(
-    model: Model, small_counts: SmallCounts, cluster: ClusterBy, correction: Correction
+    model: Model,
+    small_counts: SmallCounts,
+    cluster: ClusterBy,
+    correction: Correction,
+    ci_level: float,
 ) -> None:
     """Refuse options that are not there."""
     check_choice("model", model, get_args(Model))
     check_choice("small_counts", small_counts, get_args(SmallCounts))
     check_choice("cluster", cluster, get_args(ClusterBy))
     check_choice("correction", correction, get_args(Correction))
+    check_level("ci_level", ci_level)
 
 
 def _why_not(types: Types, model: Model) -> str:

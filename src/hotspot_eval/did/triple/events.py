@@ -12,10 +12,10 @@ from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, impossible, inference_name
 from hotspot_eval.did.events import event_columns, fit_by_event
 from hotspot_eval.did.kernels import Correction
-from hotspot_eval.did.model import Model, Regression, regress
+from hotspot_eval.did.model import Model
 from hotspot_eval.did.triple.cells import NO_SHARE, Types, informative, lay_types
 from hotspot_eval.did.triple.estimate import check_options, others_of
-from hotspot_eval.did.triple.fit import SmallCounts, fit_shares, varying
+from hotspot_eval.did.triple.fit import SmallCounts, fit_types, varying
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit
@@ -72,7 +72,7 @@ def triple_event_study(
     (('-2', '-1', '0'), [0.5, 0.0, -5.0])
     """
     others = others_of(outcome, comparison)
-    check_options(model, small_counts, cluster, correction)
+    check_options(model, small_counts, cluster, correction, ci_level)
     types = lay_types(panel, design, outcome, others, counts=model == "poisson", drop_off=True)
     told = Told(
         estimand=f"effect on {outcome} beyond {' + '.join(others)}, by periods since the start",
@@ -96,19 +96,16 @@ def triple_event_study(
         reason = "event times do not vary apart from area and period effects"
         return impossible(sample, reason, told, terms=TERMS)
     codes = clusters(sample, cluster)
-    regression: Regression
-    if model == "linear":
-        sample = types.difference
-        regression = regress(sample, columns, model="linear", cluster=codes, correction=correction)
-    else:
-        regression = fit_shares(
-            types,
-            columns,
-            kept,
-            small_counts=small_counts,
-            cluster=codes,
-            correction=correction,
-        )
+    sample, regression = fit_types(
+        types,
+        columns,
+        kept,
+        model=model,
+        small_counts=small_counts,
+        cluster=codes,
+        correction=correction,
+    )
+    if model == "poisson":
         regression = replace(regression, separated=np.isin(times, lost))
     told = replace(told, inference=inference_name(correction, cluster, regression))
     return fit_by_event(sample, regression, times, base, told, codes)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Correction, Residuals, project, sandwich
 from hotspot_eval.did.kernels.logit import LogitSolution, solve_corrected_logit, solve_logit
-from hotspot_eval.did.model import Regression
+from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
+from hotspot_eval.did.sample import Sample
 from hotspot_eval.did.triple.cells import Types
 
-__all__ = ["SmallCounts", "fit_shares", "varying"]
+__all__ = ["SmallCounts", "fit_shares", "fit_types", "varying"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.intp]
@@ -39,6 +40,26 @@ def varying(types: Types, columns: Float) -> Int:
         if left > _COLLINEAR * float((columns[p] ** 2).sum()) > 0:
             kept.append(p)
     return np.array(kept, dtype=np.intp)
+
+
+def fit_types(
+    types: Types,
+    columns: Float,
+    kept: Int,
+    *,
+    model: Model,
+    small_counts: SmallCounts,
+    cluster: Int | None,
+    correction: Correction,
+) -> tuple[Sample, Regression]:
+    """What is fitted, and the fit: the difference of the two types, or the share of one."""
+    if model == "linear":
+        sample = types.difference
+        made = regress(sample, columns, model=model, cluster=cluster, correction=correction)
+        return sample, made
+    return types.sample, fit_shares(
+        types, columns, kept, small_counts=small_counts, cluster=cluster, correction=correction
+    )
 
 
 def fit_shares(

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hotspot_eval.errors import InputError, Problem, check_choice, check_level, check_whole
 from hotspot_eval.inference.honest.magnitudes import relative_interval
 from hotspot_eval.inference.honest.smoothness import smooth_interval
+from hotspot_eval.inference.labels import numbers
 
 __all__ = ["Honest", "Restriction", "honest_did"]
 
@@ -112,9 +113,9 @@ def honest_did(
     check_whole("n_pre", n_pre, least=1)
     check_whole("n_post", n_post, least=1)
     check_level("level", level)
-    b, v = _numbers("beta", beta), _numbers("vcov", vcov)
-    bounds = tuple(float(x) for x in np.atleast_1d(_numbers("m", m)).ravel())
-    w = np.eye(n_post)[0] if weights is None else _numbers("weights", weights)
+    b, v = numbers("beta", beta), numbers("vcov", vcov)
+    bounds = tuple(float(x) for x in np.atleast_1d(numbers("m", m)).ravel())
+    w = np.eye(n_post)[0] if weights is None else numbers("weights", weights)
     _check(b, v, n_pre, n_post, bounds, w)
     interval = relative_interval if restriction == "relative_magnitudes" else smooth_interval
     ends = np.array([interval(b, v, n_pre, w, bound, 1.0 - level) for bound in bounds])
@@ -127,15 +128,6 @@ def honest_did(
         level=level,
         breakdown=max(robust, default=float("nan")),
     )
-
-
-def _numbers(argument: str, given: ArrayLike) -> Float:
-    try:
-        values: Float = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        what = f"is {given!r}, not numbers" if np.ndim(given) == 0 else "is not all numbers"
-        raise InputError(Problem(where=f"argument '{argument}'", what=what)) from None
-    return values
 
 
 def _check(b: Float, v: Float, n_pre: int, n_post: int, m: tuple[float, ...], w: Float) -> None:
