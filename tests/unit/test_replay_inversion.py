@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.replay_worlds import boroughs, operation
+from tests.replay_worlds import boroughs, joint_operation, operation
 
-from hotspot_eval.inference import TopK
+from hotspot_eval.did import PoissonDid
+from hotspot_eval.inference import TopK, replay
 from hotspot_eval.inference.replay.engine import study_of, verdict_of
 from hotspot_eval.inference.replay.inversion import not_rejected
 from hotspot_eval.inference.replay.recipe import Expectation
@@ -67,24 +68,49 @@ def test_the_lowest_of_several_ends_is_taken():
     assert low < -9.0 and -low == pytest.approx(1.96 * np.sqrt(variance(low)))
 
 
-def test_no_event_and_no_weight_have_intervals_too():
+def test_no_weight_has_no_ends():
     u = np.linspace(-2, 2, 41)
     told = Expectation(
-        change=-3.0,
+        change=-1.0,
         predicted=0.0,
         foreseen=0.0,
         foreseen_se=0.1,
-        expected=0.0,
-        counterfactual=0.0,
+        expected=20.0,
+        counterfactual=20.5,
         from_treated=1.0,
         fixed=0.1,
         u=u,
         weights=np.ones(41),
     )
     low, high = told.interval()
-    assert low == pytest.approx(-3 - (high + 3)) and told.p_value(low - 1e-6) <= 0.05
-    light = replace(told, weights=np.full(41, 0.1))
-    assert light.interval() == (-np.inf, np.inf)
+    assert -np.inf < low < -1.0 < high and told.p_value(low - 1e-6) <= 0.05
+    assert replace(told, weights=np.full(41, 0.1)).interval() == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("starts", ["A", "AB"])
+def test_where_nothing_happened_any_reduction_is_possible(starts):
+    """No event after the start: the lower end is −100 %, and events prevented are not told."""
+    rng = np.random.default_rng(5)
+    panel, design = joint_operation(
+        boroughs(rng, months=60, mean=0.4), TopK(k=4), dict.fromkeys(starts, "2023-01"), rng
+    )
+    rows, at = panel.positions(design.treated), panel.periods.labels.index("2023-01")
+    told = {}
+    for events in (0, 1):
+        counts = panel.counts.copy()
+        counts[rows, at : at + 3] = 0
+        counts[rows[0], at] = events
+        told[events] = replay(
+            replace(panel, counts=counts),
+            design,
+            rule=TopK(k=4),
+            estimator=PoissonDid(),
+            rng=np.random.default_rng(0),
+        ).effect
+    assert told[0].percent_change().low == -100.0 and np.isfinite(told[0].ci_high)
+    assert np.isfinite(told[1].ci_low) and told[1].ci_high < told[1].crimes_prevented().high
+    prevented = told[0].crimes_prevented()
+    assert np.isnan(prevented.value) and "no event on the treated cells" in prevented.notes[0]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -111,4 +137,4 @@ def test_one_borough_alone_can_be_judged():
         told.append(verdict_of(study.sites, study.nulls, study.pools, 0.95, "two-sided"))
         assert study.nulls[0].reference.weights.sum() > 20
     assert told[0].p_value > 0.05 and told[1].p_value <= 0.05
-    assert all(np.isfinite([each.low, each.high]).all() for each in told)
+    assert np.isfinite([told[0].low, told[0].high]).all() and told[1].high < 0

@@ -189,6 +189,11 @@ class Effect:
             reason = "the events on the treated cells are not known"
             return Quantity(value=NAN, low=NAN, high=NAN, unit="events prevented", notes=(reason,))
         if self.scale == "log_irr":
+            if not sum(group.events for group in self.treated_cells):
+                reason = "no event on the treated cells: a ratio to none tells no number of events"
+                return Quantity(
+                    value=NAN, low=NAN, high=NAN, unit="events prevented", notes=(reason,)
+                )
             return self._told(self._prevented_ratio, "events prevented", only="log_irr")
         if self.scale == "rate":
             reason = "a rate needs its base to become events"

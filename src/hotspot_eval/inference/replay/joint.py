@@ -171,6 +171,8 @@ def judge_several(nulls: Sequence[SiteNull], *, level: float, alternative: Alter
         return verdict
     reach = normal_or_t_interval(0.0, 1.0, df=joint.df, level=level)[1]
     low, high = not_rejected(joint.estimate, joint.variance, reach)
+    if not any(null.events for null in nulls):
+        low = -float("inf")
     statistic = joint.estimate / std_error
     return replace(
         verdict,
