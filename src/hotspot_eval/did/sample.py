@@ -338,10 +338,10 @@ def _faults(
 def _without_empty_periods(events: Bool, used: Bool, strata: NDArray[np.intp]) -> Bool:
     for s in np.unique(strata):
         rows = strata == s
-        empty = ~_in_any(events, rows) & _in_any(used, rows)
-        if empty.any():
+        calm = ~_in_any(events, rows)
+        if calm.any() and (_in_any(used, rows) & calm).any():
             used = used.copy()
-            used[np.ix_(rows, empty)] = False
+            used[np.ix_(rows, calm)] = False
     return used
 
 

@@ -17,7 +17,13 @@ from hotspot_eval.panel import tables
 from hotspot_eval.panel.grid import Absent, Grid, grid_of_counts
 from hotspot_eval.panel.incidents import grid_of_incidents
 from hotspot_eval.panel.rows import Attribute, area_ids
-from hotspot_eval.panel.rules import array_problems, check_labels, check_parts, label_problems
+from hotspot_eval.panel.rules import (
+    array_problems,
+    check_labels,
+    check_parts,
+    label_problems,
+    span_of,
+)
 from hotspot_eval.periods import Frequency, PeriodLike, Periods
 
 __all__ = ["Panel"]
@@ -303,20 +309,7 @@ class Panel:
         rows = np.arange(len(self.areas)) if areas is None else np.unique(self.positions(areas))
         first, stop = 0, len(self.periods)
         if periods is not None:
-            if isinstance(periods, str) or not isinstance(periods, Sequence) or len(periods) != 2:
-                raise InputError(
-                    Problem(
-                        where="argument 'periods'",
-                        what=f"must be the first and the last period, not {periods!r}",
-                    )
-                )
-            first, stop = self.periods.position(periods[0]), self.periods.position(periods[1]) + 1
-            if stop <= first:
-                raise InputError(
-                    Problem(
-                        where="argument 'periods'", what=f"{periods[1]} comes before {periods[0]}"
-                    )
-                )
+            first, stop = span_of(self.periods, periods)
         offset = self.offset_base
         return replace(
             self,
@@ -390,21 +383,15 @@ class Panel:
 
     def to_frame(self) -> pd.DataFrame:
         """Tidy counts: area, period, one column an outcome (nullable integers; missing is NA)."""
-        n, t, _ = self.shape
-        frame = pd.DataFrame(
-            {"area": np.repeat(self.areas, t), "period": np.tile(self.periods.labels, n)}
+        return tables.tidy(
+            self.areas,
+            self.periods,
+            self.outcomes,
+            self.counts,
+            self.observed,
+            cluster=self.cluster,
+            offset_base=self.offset_base,
         )
-        if self.cluster is not None:
-            frame["cluster"] = np.repeat(self.cluster, t)
-        if self.offset_base is not None:
-            frame["offset_base"] = self.offset_base.ravel()
-        whole = np.issubdtype(self.counts.dtype, np.integer)
-        for k, name in enumerate(self.outcomes):
-            values = pd.Series(
-                self.counts[:, :, k].ravel(), dtype=pd.Int64Dtype() if whole else pd.Float64Dtype()
-            )
-            frame[name] = values.mask(~self.observed[:, :, k].ravel())
-        return frame
 
     def totals(self) -> pd.DataFrame:
         """One row an area: its id and the observed events of each outcome over all periods."""
@@ -419,16 +406,7 @@ class Panel:
         return tables.coverage(self.periods, self.observed)
 
     def __repr__(self) -> str:
-        n, t, _ = self.shape
-        labels = self.periods.labels
-        missing = int((~self.observed.all(axis=2)).sum())
-        clusters = "" if self.cluster is None else f", {len(set(self.cluster))} clusters"
-        gaps = f", {missing:,} cells missing" if missing else ""
-        return (
-            f"Panel of {n:,} areas × {t} periods ({labels[0]} to {labels[-1]}, "
-            f"{self.periods.frequency.replace('_', '-')}){clusters}{gaps}; "
-            f"outcomes: {', '.join(self.outcomes)}"
-        )
+        return tables.in_words(self.periods, self.outcomes, self.observed, cluster=self.cluster)
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.ledger._repr_html_()}"

@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem, check_sequence, check_type
 from hotspot_eval.ledger import Ledger
-from hotspot_eval.periods import Periods
+from hotspot_eval.periods import PeriodLike, Periods
 
-__all__ = ["Parts", "array_problems", "check_labels", "check_parts", "label_problems"]
+__all__ = [
+    "Parts",
+    "array_problems",
+    "check_labels",
+    "check_parts",
+    "label_problems",
+    "span_of",
+]
 
 
 class Parts(Protocol):
@@ -107,3 +114,20 @@ def check_parts(panel: Parts) -> None:
         if array is not None or name != "offset_base":
             check_type(name, array, np.ndarray, advice="Use Panel.from_counts.")
     check_type("ledger", panel.ledger, Ledger)
+
+
+def span_of(periods: Periods, named: tuple[PeriodLike, PeriodLike]) -> tuple[int, int]:
+    """Position of the first period named, and the one after the last."""
+    if isinstance(named, str) or not isinstance(named, Sequence) or len(named) != 2:
+        raise InputError(
+            Problem(
+                where="argument 'periods'",
+                what=f"must be the first and the last period, not {named!r}",
+            )
+        )
+    first, stop = periods.position(named[0]), periods.position(named[1]) + 1
+    if stop <= first:
+        raise InputError(
+            Problem(where="argument 'periods'", what=f"{named[1]} comes before {named[0]}")
+        )
+    return first, stop
