@@ -14,6 +14,7 @@ from hotspot_eval.errors import InputError
 from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.resampling import randomization_test, simultaneous_band
 from hotspot_eval.inference.wild import _Test, wild_bootstrap
+from hotspot_eval.significance import p_value_from_draws
 
 TREATED = dict.fromkeys(range(6), 6)
 
@@ -31,9 +32,37 @@ def test_randomisation_finds_an_effect_and_says_how_small_p_can_be():
         panel, design, estimator=poisson_did, rng=np.random.default_rng(1), draws=199
     )
     assert result.effect.p_value <= 0.02
-    assert result.smallest_p == 1 / 200
+    assert result.smallest_p == 2 / 200
     assert result.effect.ci_low < result.effect.estimate < result.effect.ci_high < 0
     assert len(np.unique(result.draws)) > 150
+
+
+@pytest.mark.parametrize("draws", [99, 150, 199])
+def test_the_interval_of_randomisation_ends_where_its_p_passes_the_level(draws):
+    result = randomization_test(
+        panel_of(world(-0.2)),
+        staggered(TREATED),
+        estimator=linear_did,
+        rng=np.random.default_rng(3),
+        draws=draws,
+    )
+    effect = result.effect
+    for end, inward in ((effect.ci_low, 1e-9), (effect.ci_high, -1e-9)):
+        assert p_value_from_draws(effect.estimate - end - inward, result.draws) > 0.05
+        assert p_value_from_draws(effect.estimate - end + inward, result.draws) <= 0.05
+
+
+def test_with_too_few_draws_no_value_is_rejected_and_the_interval_is_open():
+    result = randomization_test(
+        panel_of(world(-0.6)),
+        staggered(TREATED),
+        estimator=linear_did,
+        rng=np.random.default_rng(3),
+        draws=19,
+    )
+    assert result.smallest_p == 0.1 and result.effect.p_value == 0.1
+    assert np.isinf([result.effect.ci_low, result.effect.ci_high]).all()
+    assert "open interval" in result.effect.notes[-1]
 
 
 def test_randomisation_has_its_size():

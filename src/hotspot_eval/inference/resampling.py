@@ -47,7 +47,7 @@ class Randomization:
     draws : ndarray, shape (R,)
         Estimates under redrawn treatment; those that had none are left out and counted in notes.
     smallest_p : float
-        The smallest p-value that so many draws can give.
+        The smallest p-value that so many draws can give: 2/(1 + R), one-sided 1/(1 + R).
     """
 
     effect: Effect
@@ -103,7 +103,8 @@ def randomization_test(
     -----
     p = (1 + k)/(1 + R). Valid for the sharp null if treatment was assigned as it is redrawn: areas
     chosen for recent crime were not, and ``replay`` with the selection rule is the answer there.
-    The interval holds the effects that the shifted reference distribution does not reject.
+    The interval holds the effects that the shifted reference distribution does not reject
+    two-sided; below 2/α − 1 draws there is no such test and it is open.
 
     References
     ----------
@@ -131,13 +132,14 @@ def randomization_test(
     observed = float(estimator.many(panel, [design])[0])
     p_value = p_value_from_draws(observed, finite, alternative=alternative)
     where = "within clusters" if within == "cluster" else "all areas"
-    tail = (1.0 - fit.effect.ci_level) / 2.0
-    low, high = np.quantile(finite, [1.0 - tail, tail])
+    top, bottom = _ends(finite, fit.effect.ci_level)
+    if np.isinf(top):
+        notes.append(f"{len(finite)} draws reject nothing two-sided at this level: open interval")
     effect = replace(
         fit.effect,
         std_error=float(np.std(finite, ddof=1)),
-        ci_low=float(fit.effect.estimate - low),
-        ci_high=float(fit.effect.estimate - high),
+        ci_low=float(fit.effect.estimate - top),
+        ci_high=float(fit.effect.estimate - bottom),
         statistic=float("nan"),
         df=float("nan"),
         p_value=p_value,
@@ -145,7 +147,17 @@ def randomization_test(
         inference=f"randomisation, {len(finite)} draws, {where}",
         notes=tuple(notes),
     )
-    return Randomization(effect=effect, draws=finite, smallest_p=1.0 / (1 + len(finite)))
+    least = (2.0 if alternative == "two-sided" else 1.0) / (1 + len(finite))
+    return Randomization(effect=effect, draws=finite, smallest_p=least)
+
+
+def _ends(draws: Float, level: float) -> tuple[float, float]:
+    """The k-th largest and smallest draw, k the least that the two-sided test does not reject."""
+    k = int(np.floor((1.0 - level) * (1 + len(draws)) / 2.0 + 1e-9))
+    if k < 1:
+        return float("inf"), float("-inf")
+    ordered = np.sort(draws)
+    return float(ordered[-k]), float(ordered[k - 1])
 
 
 def simultaneous_band(
