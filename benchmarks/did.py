@@ -81,6 +81,11 @@ def task(name: str, n: int, t: int, cohorts: int):
             "ours etwfe": lambda: (
                 did.etwfe(panel, design, scale="link").aggregate("simple").effect.estimate
             ),
+            "ours synthetic": lambda: (
+                did.synthetic_did(
+                    panel, design, rng=np.random.default_rng(1), error="published"
+                ).effect.estimate
+            ),
             "ours ppml covariate": lambda: (
                 (
                     did.PoissonDid(covariates=pd.Series(covariate(n), index=panel.areas))(
@@ -112,6 +117,22 @@ def task(name: str, n: int, t: int, cohorts: int):
             diff_diff.ImputationDiD()
             .fit(frame, outcome="y", unit="area", time="period", first_treat="first")
             .overall_att
+        )
+    if name == "diff-diff synthetic":
+        import diff_diff
+
+        frame["treated"] = (frame["first"] > 0).astype(int)
+        return lambda: (
+            diff_diff.SyntheticDiD(seed=1, n_bootstrap=200)
+            .fit(
+                frame,
+                outcome="y",
+                treatment="treated",
+                unit="area",
+                time="period",
+                post_periods=list(range(t // 2, t)),
+            )
+            .att
         )
     if name == "diff-diff group-time 999":
         import diff_diff
@@ -247,6 +268,15 @@ def main() -> None:
         500 if options.quick else 2_000,
         60,
         4,
+        limit,
+    )
+    contest(
+        "Synthetic DiD, one start, placebo error of 200 draws",
+        "ours synthetic",
+        ["diff-diff synthetic"],
+        200 if options.quick else 679,
+        48 if options.quick else 60,
+        1,
         limit,
     )
     contest(

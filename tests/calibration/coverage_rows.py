@@ -28,6 +28,7 @@ from hotspot_eval.did import (
     conformal_test,
     event_study,
     rirr,
+    synthetic_control,
     synthetic_did,
     wdd,
     window_dispersion,
@@ -60,6 +61,7 @@ __all__ = [
     "robust",
     "row",
     "synthetic",
+    "synthetic_level",
     "synthetic_published",
     "wild",
     "wild_linear",
@@ -298,4 +300,11 @@ def synthetic_published(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     """The same with the published error."""
     name = "synthetic_did, published placebo"
     made = synthetic_did(drawn.panel, drawn.design, rng=chance(name), draws=50, error="published")
+    yield row(name, made.effect, drawn.change)
+
+
+def synthetic_level(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """Synthetic control, which matches levels."""
+    name = "synthetic_control (default)"
+    made = synthetic_control(drawn.panel, drawn.design, rng=chance(name), draws=50)
     yield row(name, made.effect, drawn.change)

@@ -55,6 +55,7 @@ MAIN = Table(
         "covariates",
         "synthetic",
         "synthetic_published",
+        "synthetic_level",
     ),
     rows={
         "poisson_did (default)": "",
@@ -77,6 +78,7 @@ MAIN = Table(
         "synthetic_did (default)": "",
         "synthetic_did, published placebo": "placebo areas are single ones, which do not lie "
         "together",
+        "synthetic_control (default)": "",
         "rirr, overdispersed": "its overdispersion is that of single areas: shocks that treated "
         "areas share are not in it",
         "wdd, overdispersed": "as RIRR; and the controls' trend in numbers is not that of areas of "
