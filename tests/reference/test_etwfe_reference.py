@@ -47,6 +47,66 @@ def test_poisson_event_study_of_the_vignette(shared_data, scale, expected, toler
     np.testing.assert_allclose([events[e].estimate for e in EVENTS], expected, atol=tolerance)
 
 
+# what R etwfe's own tests hold (inst/tinytest/test_emfx.R, event times from 0 unless named)
+PUBLISHED = {
+    "linear group": {
+        "2004": (-0.0876269608795944, 0.0230474099815232),
+        "2006": (-0.0212783329358987, 0.0185912208081438),
+        "2007": (-0.0459545277368072, 0.0179714452432232),
+    },
+    "linear calendar": {
+        "2004": (-0.0212480022225509, 0.0217240109737018),
+        "2005": (-0.0818499992698648, 0.0273693827216135),
+        "2006": (-0.0442655912990223, 0.0173733625406716),
+        "2007": (-0.0524323095862384, 0.015015825012757),
+    },
+    "linear event": {
+        "0": (-0.0332122037837542, 0.0133659635774059),
+        "1": (-0.0573456479257483, 0.0171496442892364),
+        "2": (-0.137870386660852, 0.0307883597041053),
+        "3": (-0.10953945536511, 0.0323152785480507),
+    },
+    "never event": {
+        "-2": (0.0234649547538384, 0.0145314904277398),
+        "0": (-0.0211467366918433, 0.0113935648352396),
+        "1": (-0.0533558653415615, 0.0157744281621729),
+        "2": (-0.141080104628566, 0.0322891808795742),
+        "3": (-0.107544274673025, 0.0329231688783015),
+    },
+    "response event": {
+        "0": (-25.3497484355494, 15.8862762958862),
+        "1": (1.09175116997388, 40.2952222352926),
+        "2": (-75.1246321552693, 23.1541376499351),
+        "3": (-101.823979344829, 27.0877431076141),
+    },
+    "link event": {
+        "0": (-0.0325653634930092, 0.0128503810792558),
+        "1": (-0.0675071046997911, 0.0183966910997271),
+        "2": (-0.132971344933511, 0.0237253182969748),
+        "3": (-0.117022779216096, 0.0225005664705109),
+    },
+}
+OPTIONS = {
+    "linear": {"model": "linear"},
+    "never": {"model": "linear", "control": "never"},
+    "response": {"scale": "response"},
+    "link": {"scale": "link"},
+}
+
+
+@pytest.mark.parametrize("table", PUBLISHED)
+def test_tables_of_r_etwfe_with_their_errors(shared_data, table):
+    """Fixest's Poisson steps stop at 1e-6 or so, and marginaleffects differentiates numerically."""
+    frame, design, lpop = mpdta(shared_data)
+    kind, average = table.split()
+    panel = panel_from(frame, "emp" if kind in ("response", "link") else "lemp")
+    made = etwfe(panel, design, covariates=lpop, errors="cluster_robust", **OPTIONS[kind])
+    effects = made.aggregate(average)
+    for label, (estimate, error) in PUBLISHED[table].items():
+        assert effects[label].estimate == pytest.approx(estimate, rel=2e-6)
+        assert effects[label].std_error == pytest.approx(error, rel=2e-5)
+
+
 def test_linear_simple_of_the_vignette(shared_data):
     frame, design, lpop = mpdta(shared_data)
     panel = panel_from(frame, "lemp")
