@@ -75,10 +75,12 @@ MAIN = Table(
         "etwfe, Poisson (default)": "",
         "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, biased "
         "where these have few events, and none where one has none",
-        "synthetic_did (default)": "",
+        "synthetic_did (default)": "widened where treated areas were noisier before, never "
+        "narrowed where they were quieter",
         "synthetic_did, published placebo": "placebo areas are single ones, which do not lie "
         "together",
-        "synthetic_control (default)": "",
+        "synthetic_control (default)": "widened where treated areas were noisier before, never "
+        "narrowed where they were quieter",
         "rirr, overdispersed": "its overdispersion is that of single areas: shocks that treated "
         "areas share are not in it",
         "wdd, overdispersed": "as RIRR; and the controls' trend in numbers is not that of areas of "
@@ -222,7 +224,8 @@ TABLES = (
             "imputation, Poisson (default)": "",
             "linear_did (default)": "",
             "imputation, linear (default)": "",
-            "synthetic_did (default)": "",
+            "synthetic_did (default)": "widened where treated areas were noisier before, never "
+            "narrowed where they were quieter",
             "conformal_test": "residuals of neighbouring months go together",
         },
     ),
