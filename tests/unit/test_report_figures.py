@@ -258,3 +258,21 @@ def test_partial_pooling_shows_each_site_twice_and_the_mean_once():
     assert places == {-0.17, 0.17, 0.83, 1.17, 3.0}
     with pytest.raises(InputError, match="no site to draw"):
         figures.partial_pooling(frame[frame["kind"] == "mean"])
+
+
+def test_matched_sets_are_told_by_balance():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(
+        {"estimate": rng.normal(-0.1, 0.05, 50), "worst_difference": np.linspace(0.0, 0.5, 50)}
+    )
+    frame.loc[0, "estimate"] = math.nan
+    figure = figures.matched_sets(frame, estimate=-0.2)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any(name.startswith("24 sets within 0.25") for name in named)
+    assert any(name.startswith("25 sets further off") for name in named)
+    axes = figure.axes[0]
+    drawn = [line.get_xdata()[0] for line in axes.lines]
+    assert drawn == pytest.approx([0.0, frame["estimate"].median(), -0.2])
+    assert max(bar.get_y() + bar.get_height() for bar in axes.patches) > 1
+    few = figures.matched_sets(pd.DataFrame(columns=["estimate", "worst_difference"]), estimate=0.1)
+    assert "fewer than two matched sets" in few.texts[0].get_text()

@@ -285,6 +285,9 @@ def test_a_site_that_decides_is_named():
     assert "hangs on Z" in check.sentence
     few = leave_one_site_out({"A": effect(-0.6, 0.02), "B": effect(-0.2, 0.1)})
     assert few.check.status == "not assessed"
+    three = {name: effect(-0.3, 0.05) for name in "ABC"}
+    assert leave_one_site_out(three).check.status == "not assessed"
+    assert "too few" in leave_one_site_out(three).check.sentence
     failed = leave_one_site_out(steady | {"F": effect(math.nan, math.nan, notes=("no event",))})
     assert list(failed.effects) == list("ABCDE")
 

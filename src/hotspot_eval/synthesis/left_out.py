@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hotspot_eval.results import Check, Effect, Effects
-from hotspot_eval.synthesis.random_effects import TauMethod, covariance_of, labelled, pool
+from hotspot_eval.synthesis.random_effects import FEW, TauMethod, covariance_of, labelled, pool
 
 __all__ = ["SitesLeftOut", "leave_one_site_out"]
 
@@ -65,8 +65,9 @@ def leave_one_site_out(
     Returns
     -------
     SitesLeftOut
-        The check fails if leaving out one site decides whether the interval includes no change;
-        with fewer than three sites it is not assessed.
+        The check fails if leaving out one site decides whether the interval includes no change.
+        With fewer than five sites it is not assessed, since the interval of so few without one
+        says more of their number than of the one left out.
 
     Examples
     --------
@@ -117,7 +118,10 @@ def _check(whole: Effect, effects: Mapping[str, Effect]) -> Check:
     turned = [name for name, e in effects.items() if _includes_none(e) != _includes_none(whole)]
     most = max(effects, key=lambda name: abs(effects[name].estimate - whole.estimate))
     least, greatest = (pick(effects.values(), key=lambda e: e.estimate) for pick in (min, max))
-    if turned:
+    few = len(effects) < FEW
+    if few:
+        verdict = f"{len(effects)} sites are too few to ask what the interval hangs on"
+    elif turned:
         verdict = f"whether its interval includes no change hangs on {', '.join(turned)}"
     else:
         told = "includes" if _includes_none(whole) else "excludes"
@@ -125,7 +129,7 @@ def _check(whole: Effect, effects: Mapping[str, Effect]) -> Check:
     return Check(
         name=_NAME,
         threat=_THREAT,
-        status="failed" if turned else "passed",
+        status="not assessed" if few else "failed" if turned else "passed",
         sentence=f"Without one site the mean runs from {_told(least)} to {_told(greatest)} "
         f"({_told(whole)} with all); {most} moves it most, and {verdict}.",
         evidence=_frame(whole, effects),

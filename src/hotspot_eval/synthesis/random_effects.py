@@ -15,12 +15,12 @@ from hotspot_eval.results import Effect, Effects
 from hotspot_eval.significance import normal_or_t_interval, wald_p_value
 from hotspot_eval.synthesis.pooled import Pooled
 
-__all__ = ["TauMethod", "covariance_of", "labelled", "pool"]
+__all__ = ["FEW", "TauMethod", "covariance_of", "labelled", "pool"]
 
 Float = NDArray[np.float64]
 TauMethod = Literal["paule_mandel", "dersimonian_laird"]
 NAN = float("nan")
-_FEW = 5
+FEW = 5
 _INDEPENDENT = "sites taken as independent of each other"
 
 
@@ -142,7 +142,7 @@ def _pooled(
         std_error,
         estimand="mean effect over sites",
         scale=sites[0].scale,
-        method=f"random effects, {method.replace('_', '–')}",
+        method=f"random effects, {method.replace('_', '–').title()}",
         inference="Hartung–Knapp with q* = max(1, q)",
         df=df,
         ci_level=ci_level,
@@ -208,7 +208,7 @@ def _notes(
     notes = list(dict.fromkeys(note for site in sites for note in site.notes if k == 1))
     if k == 1:
         notes.append("one site: nothing to pool, and no interval for sites like it")
-    elif k < _FEW:
+    elif k < FEW:
         notes.append(
             f"only {k} sites: how much they differ is hardly known, read the interval with care"
         )

@@ -3,6 +3,7 @@ from hotspot_eval.report.figures.curve import specification_curve, specification
 from hotspot_eval.report.figures.event_study import event_study, event_study_frame
 from hotspot_eval.report.figures.forest import forest, forest_frame
 from hotspot_eval.report.figures.map import count_map, role_frame, role_map
+from hotspot_eval.report.figures.matched import matched_sets
 from hotspot_eval.report.figures.partial import partial_pooling, partial_pooling_frame
 from hotspot_eval.report.figures.placebo import placebo
 from hotspot_eval.report.figures.power import power_curve
@@ -26,6 +27,7 @@ __all__ = [
     "lorenz_curve",
     "love_frame",
     "love_plot",
+    "matched_sets",
     "partial_pooling",
     "partial_pooling_frame",
     "placebo",
