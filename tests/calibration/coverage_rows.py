@@ -58,6 +58,7 @@ __all__ = [
     "one_site",
     "others",
     "ratios",
+    "redrawn",
     "robust",
     "row",
     "synthetic",
@@ -170,17 +171,13 @@ def windows(drawn: Drawn) -> Design:
 
 def robust(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     """Errors of the two-way models that are not learnt, first those of the ratio."""
+    del chance
     study = drawn.panel, drawn.design
     yield row("poisson_did, CR2 by area", PoissonDid(correction="CR2")(*study).effect, TRUTH)
     cr1 = PoissonDid(correction="CR1")
     yield row("poisson_did, CR1 by area", cr1(*study).effect, TRUTH)
     by_borough = PoissonDid(correction="CR1", cluster="cluster")
     yield row("poisson_did, CR1 by borough", by_borough(*study).effect, TRUTH)
-    name = "poisson_did, randomisation"
-    drawn_again = randomization_test(
-        *study, estimator=PoissonDid(), rng=chance(name), draws=REDRAWS
-    )
-    yield row(name, drawn_again.effect, TRUTH)
     linear = LinearDid(correction="CR2")(*study).effect
     yield row("linear_did, CR2 by area", linear, drawn.change)
 
@@ -201,13 +198,17 @@ def others(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield row("imputation, Poisson, CR1 by area", imputed, TRUTH)
     imputed = Imputation(model="linear", errors="cluster_robust")(*study).effect
     yield row("imputation, linear, CR1 by area", imputed, drawn.change)
-    yield from _redrawn(drawn, chance)
     yield from _totals(drawn)
 
 
-def _redrawn(drawn: Drawn, chance: Chance) -> Iterator[Row]:
-    """Randomisation in the linear model, and by other schemes of assignment."""
+def redrawn(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """Randomisation in both models, and by other schemes of assignment."""
     study, k = (drawn.panel, drawn.design), len(drawn.design.treated)
+    name = "poisson_did, randomisation"
+    drawn_again = randomization_test(
+        *study, estimator=PoissonDid(), rng=chance(name), draws=REDRAWS
+    )
+    yield row(name, drawn_again.effect, TRUTH)
     name = "linear_did, randomisation"
     made = randomization_test(*study, estimator=LinearDid(), rng=chance(name), draws=REDRAWS)
     yield row(name, made.effect, drawn.change)

@@ -103,6 +103,7 @@ PARTS = {
     "events": Part(worlds=(ISSUE,), make=rows.events),
     "two_way": Part(worlds=(ISSUE,), make=rows.robust),
     "others": Part(worlds=(ISSUE,), make=rows.others),
+    "redrawn": Part(worlds=(ISSUE,), make=rows.redrawn),
     "exact": Part(worlds=(ISSUE,), make=rows.exact, share=0.25),
     "wild": Part(worlds=(ISSUE,), make=rows.wild),
     "wild_linear": Part(worlds=(ISSUE,), make=rows.wild_linear),

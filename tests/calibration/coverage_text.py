@@ -48,6 +48,7 @@ MAIN = Table(
         "events",
         "two_way",
         "others",
+        "redrawn",
         "exact",
         "wild",
         "wild_linear",
