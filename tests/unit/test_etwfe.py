@@ -146,6 +146,31 @@ def test_shocks_that_treatment_cut_down_cut_the_effect_too():
     assert cut.estimate < -150 and cut.std_error == pytest.approx(whole.std_error, rel=0.01)
 
 
+def test_learnt_errors_do_not_hang_on_which_area_comes_first():
+    y = world(n=40)
+    turned = y.copy()
+    turned[[0, 1, 20, 21]] = 0
+    design = staggered(dict.fromkeys(range(8), 4))
+    with_empty = panel_of(turned, cluster=np.arange(40) // 4)
+    last = panel_of(turned[::-1], cluster=(np.arange(40) // 4)[::-1])
+    backwards = staggered({39 - i: 4 for i in range(8)})
+    for options in ({}, {"scale": "link"}):
+        one = etwfe(with_empty, design, **options).aggregate("simple").effect
+        other = etwfe(last, backwards, **options).aggregate("simple").effect
+        assert one.std_error == pytest.approx(other.std_error, rel=1e-9)
+        assert one.df == pytest.approx(other.df, rel=1e-9)
+
+
+def test_a_base_that_differs_between_areas_alone_changes_nothing():
+    y = world(n=40)
+    size = np.random.default_rng(3).uniform(10, 90, (40, 1)) * np.ones((1, 8))
+    design = staggered(dict.fromkeys(range(8), 4))
+    plain = etwfe(panel_of(y), design, effects="area", scale="link").aggregate("event")
+    based = etwfe(panel_of(y, base=size), design, effects="area", scale="link").aggregate("event")
+    np.testing.assert_allclose(based.vector, plain.vector, atol=1e-9)
+    np.testing.assert_allclose(based.covariance, plain.covariance, rtol=1e-7, atol=1e-12)
+
+
 def test_estimated_shares_add_to_the_learnt_error():
     panel, design = panel_of(world()), staggered(starts())
     fixed = etwfe(panel, design).aggregate("simple").effect

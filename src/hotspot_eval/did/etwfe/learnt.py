@@ -107,14 +107,15 @@ class LearntCells:
         group, lead, tilde = self._tilde([pull[:, live] for pull in pulls])
         residual = np.where(self.layout.used, self.sample.y - self.fitted, 0.0)
         used = self.layout.used
-        known = self.known
-        shape, scale = used.astype(np.float64), np.ones(len(used))
-        poisson = self.model == "poisson"
+        known, poisson = self.known, self.model == "poisson"
+        shape, scale = used[lead].astype(np.float64), np.ones(len(used))
         if poisson:
             scale = known.sum(axis=1)
-            shape = np.divide(known, scale[:, None], out=np.zeros_like(known), where=known > 0)
+            total = np.zeros(shape.shape)
+            np.add.at(total, group, known)
+            shape = total / np.maximum(total.sum(axis=1, keepdims=True), 1e-300)
             # own totals are fitted exactly, so a constant in a row's pull is nothing of its own
-            level = np.einsum("pgt,gt->pg", tilde, shape[lead])
+            level = np.einsum("pgt,gt->pg", tilde, shape)
             tilde = np.where(used[lead], tilde - level[:, :, None], 0.0)
         scores = scores_of(residual, group, tilde)
         x = self.layout.loadings[:, 1:]
@@ -124,7 +125,7 @@ class LearntCells:
             self.sample,
             group=group,
             tilde=tilde,
-            shape=shape[lead],
+            shape=shape,
             bread=np.eye(len(live)),
             scores=scores,
             residual=Residuals.of(np.where(used, residual, np.nan)[~self.sample.treated]),
@@ -143,7 +144,9 @@ class LearntCells:
         layout = self.layout
         keys = np.column_stack([layout.code, layout.loadings, layout.used])
         if self.model == "poisson" and self.sample.base is not None:
-            keys = np.column_stack([keys, np.where(layout.used, self.sample.base, 0.0)])
+            base = np.where(layout.used, self.sample.base, 0.0)
+            profile = base / np.maximum(base.sum(axis=1, keepdims=True), 1e-300)
+            keys = np.column_stack([keys, np.round(profile, 12)])
         _, lead, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         t, m = layout.used.shape[1], layout.loadings.shape[1]
         tilde = np.zeros((pulls[0].shape[1], len(lead), t))
