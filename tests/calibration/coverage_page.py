@@ -36,7 +36,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 def page(rows: pd.DataFrame) -> str:
     """The whole document."""
     parts = {part: summary(group) for part, group in rows.groupby("part", sort=False)}
-    sections = ["# Coverage", _intro(parts["ratios"]), _default(parts["ratios"])]
+    sections = ["# Coverage", _intro(parts["lead"]), _default(parts["lead"])]
     sections += [_table(table, parts) for table in (MAIN, *TABLES)]
     for asked, told in ((("worlds", "patches"), _worlds), (("models",), _models), (("few",), _few)):
         sections += [told(parts)] if set(asked) <= set(parts) else []
@@ -104,7 +104,7 @@ def _cell(seen: pd.Series) -> str:
 
 
 def _worlds(parts: dict[str, pd.DataFrame]) -> str:
-    lead = pd.concat([parts["ratios"], parts["worlds"], parts["patches"]])
+    lead = pd.concat([parts["lead"], parts["worlds"], parts["patches"]])
     lead = lead[lead["method"] == DEFAULT]
     columns = sorted(lead["column"].unique(), key=_place)
     table = lead.pivot_table(index="world", columns="column", values="coverage", sort=False)[
@@ -160,7 +160,7 @@ def _few(parts: dict[str, pd.DataFrame]) -> str:
 
 
 def _limits(parts: dict[str, pd.DataFrame]) -> str:
-    lead = pd.concat([parts["ratios"], parts["worlds"], parts["patches"]])
+    lead = pd.concat([parts["lead"], parts["worlds"], parts["patches"]])
     lead = lead[lead["method"] == DEFAULT].set_index(["world", "column"])
 
     def at(world: str, column: str) -> str:
@@ -171,17 +171,16 @@ def _limits(parts: dict[str, pd.DataFrame]) -> str:
     with_labels = [at(ISSUE.name, f"{k} clustered") for k in (5, 10, 40)]
     return (
         "## What the default does not do\n\n"
-        "- **No borough labels.** Shocks that areas have in common cannot be told from the panel "
-        f"alone. Where treated areas lie together the interval is then too narrow: {bare[0]}, "
-        f"{bare[1]}, {bare[2]} for 5, 10, 40 clustered, against {with_labels[0]}, "
-        f"{with_labels[1]}, {with_labels[2]} with labels. Scattered areas lose nothing. Give "
-        "`Panel.from_counts(cluster=…)`.\n"
-        "- **Treated areas that adjoin across borough borders.** Covariances between boroughs are "
-        "left out. It matters where shocks fade with distance rather than stop at borders: a patch "
-        f"of 40 of 200 has {at(ISSUE.name, '40 patch')} in the first world and between "
+        "- **No borough labels.** What treated areas share is then told from their own periods "
+        f"before treatment alone: {bare[0]}, {bare[1]}, {bare[2]} for 5, 10, 40 clustered, against "
+        f"{with_labels[0]}, {with_labels[1]}, {with_labels[2]} with labels, and for scattered "
+        "areas intervals wider by a tenth. Give `Panel.from_counts(cluster=…)`. With fewer than "
+        "twelve periods before treatment, or gaps in them, it is left out, and a note says so.\n"
+        "- **Treated areas that adjoin across borough borders** are dealt with in the same way: a "
+        f"patch of 40 of 200 has {at(ISSUE.name, '40 patch')} in the first world and between "
         f"{patches.min():.3f} (*{patches.idxmin()}*) and {patches.max():.3f} "
-        f"(*{patches.idxmax()}*) over all that have labels. Labels of larger units, or replay, "
-        "answer it.\n"
+        f"(*{patches.idxmax()}*) over all that have labels. The shorter and the more persistent "
+        "the past, the less it tells. `etwfe`, `switchers` and triple differences do without.\n"
         "- **Areas chosen for recent counts**: no error answers that; replay does "
         "([calibration.md](calibration.md)).\n"
         "- **Treated areas noisier than controls of like level**: the default borrows the noise of "

@@ -92,7 +92,6 @@ def test_linear_noise_is_brought_to_the_level_of_the_treated(estimator):
     flat = estimator(panel_of(y - 50.0, values=True), design).effect
     assert flat.estimate == pytest.approx(told.estimate)
     assert flat.std_error < 0.7 * told.std_error
-    assert told.df < flat.df
     larger = estimator(panel_of(7.0 * y, values=True), design).effect
     assert larger.std_error == pytest.approx(7.0 * told.std_error, rel=1e-7)
     assert larger.df == pytest.approx(told.df, rel=1e-6)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hotspot_eval.did.kernels import Collapsed, balance, loadings_of, project, solve_poisson
+from hotspot_eval.did.beforehand import Past
+from hotspot_eval.did.kernels import (
+    Collapsed,
+    balance,
+    loadings_of,
+    project,
+    solve_poisson,
+)
 from hotspot_eval.did.model import Model, collapsed, mask_empty
 from hotspot_eval.did.noise import levels
 from hotspot_eval.did.sample import Sample
@@ -40,7 +47,7 @@ class Counterfactual:
     event : ndarray of int, shape (n, t)
     scores : ndarray, shape (n, P)
         Influence of each area.
-    group, scale, tilde, shape, level, height
+    group, scale, tilde, shape, level, height, past
         As in :func:`hotspot_eval.did.noise.learn`.
     """
 
@@ -58,6 +65,7 @@ class Counterfactual:
     shape: Float
     level: Float | None
     height: Float | None
+    past: Past
     ledger: Ledger
 
 
@@ -134,6 +142,7 @@ def impute(
         shape=fitted.shape * np.exp(effect[lead]) if poisson else fitted.shape,
         level=expected if poisson else None,
         height=height,
+        past=_past(sample, fitted, expected, rows),
         ledger=_ledger(sample, on, imputed),
     )
 
@@ -143,6 +152,14 @@ def _height(expected: Float, known: Bool) -> Float | None:
     return levels(expected.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1))
 
 
+def _past(sample: Sample, fitted: _Fitted, expected: Float, rows: NDArray[np.intp]) -> Past:
+    known = fitted.usable[rows] & sample.used
+    strayed = np.zeros(fitted.shape.shape)
+    np.add.at(strayed, rows, np.where(known, sample.y - expected, 0.0))
+    lead = np.unique(rows, return_index=True)[1]
+    return Past(strayed=strayed, shape=np.where(known[lead], fitted.shape, 0.0))
+
+
 def _loadings(table: Collapsed, x: Float | None, *, plain: bool) -> Float | None:
     if x is None:
         return None if plain else loadings_of(table.strata, np.zeros((len(table.size), 0)))
@@ -150,7 +167,11 @@ def _loadings(table: Collapsed, x: Float | None, *, plain: bool) -> Float | None
 
 
 def _expect(
-    sample: Sample, fitted: _Fitted, untreated: Bool, rows: NDArray[np.intp], model: Model
+    sample: Sample,
+    fitted: _Fitted,
+    untreated: Bool,
+    rows: NDArray[np.intp],
+    model: Model,
 ) -> tuple[Float, Float]:
     """Level of each area from its untreated cells, and its expected values, (n,) and (n, t)."""
     calm = untreated[rows]
@@ -165,7 +186,11 @@ def _expect(
 
 
 def _fit(
-    sample: Sample, table: Collapsed, untreated: Bool, loadings: Float | None, model: Model
+    sample: Sample,
+    table: Collapsed,
+    untreated: Bool,
+    loadings: Float | None,
+    model: Model,
 ) -> _Fitted:
     count, t = untreated.shape
     calm = np.where(untreated[table.group], sample.y, 0.0)

@@ -171,6 +171,7 @@ class Imputation:
                 covariates=covariates,
                 metric=np.diag(identity[0]),
                 height=made.height,
+                past=made.past,
             )
             together = "" if learnt.shared is None else ", and shocks shared within clusters,"
             told = replace(

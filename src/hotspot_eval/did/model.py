@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hotspot_eval.did.beforehand import Past
 from hotspot_eval.did.kernels import (
     Collapsed,
     Correction,
@@ -228,9 +229,10 @@ def _inference(
         return robust, spread.fitted, None
     if not enough_controls(sample, strata, covariates):
         return robust, spread.fitted, None
+    common, calm = _calm(at, model)
     height = None
     if model == "linear" and not spread.below:
-        height = _height(at, spread.amount)
+        height = _height(at, common, spread.amount)
     learnt = learn(
         sample,
         group=table.group,
@@ -244,16 +246,31 @@ def _inference(
         strata=strata,
         covariates=covariates,
         height=height,
+        past=_past(at, common, calm, spread.amount),
     )
     return robust, spread.fitted, learnt
 
 
-def _height(at: _At, amount: Float) -> Float | None:
+def _calm(at: _At, model: Model) -> tuple[Float, Float]:
+    """Common part and shape of the fitted values without the columns' effects, (G, T) each."""
+    solved = at.solved
+    effect = np.tensordot(solved.beta, at.table.columns[at.kept], axes=1)
+    if model == "poisson":
+        return solved.common, solved.shape * np.exp(-effect)
+    return np.where(at.used, solved.common - effect, 0.0), solved.shape
+
+
+def _height(at: _At, calm: Float, amount: Float) -> Float | None:
     """Mean of each area without treatment, shape (n,); None where all are 0."""
-    effect = np.tensordot(at.solved.beta, at.table.columns[at.kept], axes=1)
-    calm = np.where(at.used, at.solved.common - effect, 0.0)
     mean = calm.sum(axis=1) / np.maximum(at.used.sum(axis=1), 1)
     return levels(amount + mean[at.table.group])
+
+
+def _past(at: _At, common: Float, shape: Float, amount: Float) -> Past:
+    table = at.table
+    sums = np.bincount(table.group, amount, len(table.size))
+    fitted = table.size[:, None] * common + sums[:, None] * shape
+    return Past(strayed=np.where(at.used, table.total - fitted, 0.0), shape=shape)
 
 
 def _of_controls(sample: Sample, at: _At, amount: Float) -> Residuals:

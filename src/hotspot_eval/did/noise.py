@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hotspot_eval.did.beforehand import Areas, Past, Together, share_before
 from hotspot_eval.did.kernels import (
     Noise,
     Residuals,
@@ -46,6 +47,10 @@ class Learnt:
         What ``shared`` is learnt from, own noise included.
     n_clusters : float
         Clusters of equal weight that ``shared`` is learnt from.
+    together : ndarray, shape (K, K), optional
+        From shocks that treated areas have in common besides, told from their own past.
+    doubt : float
+        Variance over its square of the variance behind ``together``.
     notes : tuple of str
         What the error leaves out.
     """
@@ -55,11 +60,16 @@ class Learnt:
     shared: Float | None = None
     whole: Float | None = None
     n_clusters: float = 0.0
+    together: Float | None = None
+    doubt: float = 0.0
     notes: tuple[str, ...] = ()
 
     def covariance(self) -> Float:
-        """Sum of the two parts."""
-        return self.own if self.shared is None else self.own + self.shared
+        """Sum of the parts."""
+        whole = self.own
+        for part in (self.shared, self.together):
+            whole = whole if part is None else whole + part
+        return whole
 
     def df(self, contrast: Float) -> float:
         """Degrees of freedom of a contrast.
@@ -67,7 +77,8 @@ class Learnt:
         Notes
         -----
         Satterthwaite, 2V²/Var V: the own part has Var 2·own²/df; the shared part is learnt from
-        whole clusters, own noise included, so that its Var is 2·whole²/(clusters − 1).
+        whole clusters, own noise included, so that its Var is 2·whole²/(clusters − 1); that of what
+        the treated share besides is known from its posterior.
         """
         own = float(contrast @ self.own @ contrast)
         total = float(contrast @ self.covariance() @ contrast)
@@ -75,6 +86,8 @@ class Learnt:
         if self.whole is not None:
             whole = float(contrast @ self.whole @ contrast)
             spread += whole**2 / max(self.n_clusters - 1.0, 1.0)
+        if self.together is not None:
+            spread += float(contrast @ self.together @ contrast) ** 2 * self.doubt / 2.0
         return total**2 / spread if spread > 0 else float("nan")
 
 
@@ -108,6 +121,7 @@ def learn(
     covariates: Float | None = None,
     metric: Float | None = None,
     height: Float | None = None,
+    past: Past | None = None,
 ) -> Learnt:
     """Own noise and shared shocks behind P coefficients; needs :func:`enough_controls`.
 
@@ -136,6 +150,8 @@ def learn(
         What noise and shocks of an area grow with where that is not ``scale``: in linear models of
         counts the mean without treatment. Their size c₀ + c₁A + c₂A² is then brought from the
         levels of controls to those of treated areas.
+    past : Past, optional
+        What the groups did without treatment, for what treated areas share besides.
 
     Notes
     -----
@@ -178,7 +194,13 @@ def learn(
         flat = _flat(shocks, number, metric)
         found = _in_clusters(residual, reach, sample.cluster[untreated], shocks, calm, flat, hold)
     pull = np.einsum("pgt,gt->gtp", tilde, shape)
-    return _with_shared(alone, sample, group, size, found, pull, bread)
+    areas = Areas(group=group, hold=scale, size=size)
+    if past is not None:
+        told = share_before(
+            sample, areas, past, residual, found, pull=pull, meat=meat, metric=metric
+        )
+        alone = _with_together(alone, told, bread)
+    return _with_shared(alone, sample, areas, found, pull, bread)
 
 
 def levels(mean: Float) -> Float | None:
@@ -206,6 +228,15 @@ def _treated(of_group: NDArray[np.intp], level: Float, counting: Noise, shocks: 
     return treated
 
 
+def _with_together(alone: Learnt, told: Together | str | None, bread: Float) -> Learnt:
+    if told is None:
+        return alone
+    if isinstance(told, str):
+        return replace(alone, notes=(*alone.notes, told))
+    added = floored(alone.own, bread @ told.covariance @ bread, np.zeros_like(bread))
+    return replace(alone, together=added, doubt=told.doubt)
+
+
 def _in_clusters(
     residual: Residuals,
     reach: Float,
@@ -230,17 +261,16 @@ def _in_clusters(
 def _with_shared(
     alone: Learnt,
     sample: Sample,
-    group: NDArray[np.intp],
-    size: Float,
+    areas: Areas,
     found: SharedShocks | None,
     pull: Float,
     bread: Float,
 ) -> Learnt:
     if found is None or sample.cluster is None:
-        return replace(alone, notes=(*alone.notes, NOT_SHARED)) if _gathered(sample) else alone
+        return replace(alone, notes=(NOT_SHARED,)) if _gathered(sample) else alone
     cells = np.zeros((int(sample.cluster.max()) + 1, len(pull)))
-    np.add.at(cells, (sample.cluster, group), size)
-    squares = np.bincount(group, size**2, len(pull)).astype(np.float64)
+    np.add.at(cells, (sample.cluster, areas.group), areas.size)
+    squares = np.bincount(areas.group, areas.size**2, len(pull)).astype(np.float64)
     added, whole = (
         added_covariance(kernel, pull, cells=cells, squares=squares, bread=bread)
         for kernel in (found.kernel, found.whole)

@@ -3,6 +3,7 @@
 from hotspot_eval.did.kernels.collapse import Collapsed, collapse
 from hotspot_eval.did.kernels.imputed import impute_paths
 from hotspot_eval.did.kernels.learnt import Noise, learnt_noise
+from hotspot_eval.did.kernels.mutual import Fading, Mutual, fading, in_steps, mutual_shocks
 from hotspot_eval.did.kernels.paths import PathSums, PathTables, sum_paths
 from hotspot_eval.did.kernels.ppml import PoissonSolution, solve_poisson
 from hotspot_eval.did.kernels.rowwise import Residuals, spread_rows
@@ -16,6 +17,8 @@ from hotspot_eval.did.kernels.within import balance, inverse_system, loadings_of
 __all__ = [
     "Collapsed",
     "Correction",
+    "Fading",
+    "Mutual",
     "Noise",
     "PathSums",
     "PathTables",
@@ -29,11 +32,14 @@ __all__ = [
     "added_covariance",
     "balance",
     "collapse",
+    "fading",
     "floored",
     "impute_paths",
+    "in_steps",
     "inverse_system",
     "learnt_noise",
     "loadings_of",
+    "mutual_shocks",
     "project",
     "sandwich",
     "shared_shocks",
