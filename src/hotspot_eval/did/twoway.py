@@ -144,8 +144,10 @@ class PoissonDid(_TwoWay):
         then compared within their cluster only.
     correction : {"learnt", "CR2", "CR1"}
         ``learnt``, the default: what treated areas do by chance is learnt from controls of like
-        level, and where the panel has clusters also the shocks that areas of a cluster share. It
-        holds with few treated areas, where errors estimated from the treated themselves do not.
+        level, and where the panel has clusters also the shocks that areas of a cluster share. What
+        treated areas share besides, as neighbours across clusters or all where there are no
+        labels, is told from how their sum strayed before treatment (twelve periods, else a note).
+        It holds with few treated areas, where errors estimated from the treated themselves do not.
         With fewer than two controls, or ``cluster="cluster"``, CR2. ``CR2``: cluster-robust with
         Bell–McCaffrey degrees of freedom, for treated areas that are noisier than controls.
         ``CR1``: the factor C/(C − 1)·(n − 1)/(n − K) and t with C − 1, as in fixest and pyfixest
@@ -213,7 +215,8 @@ class LinearDid(_TwoWay):
     y_it = α_i + γ_t + δ·treatment_it + ε_it by least squares; δ is in events per area and period.
     Assumes that treated areas would have changed by the same *number* as controls, which for
     hotspots of unequal level is rarely so: lead with the Poisson model. The offset base is not
-    used.
+    used. Where no value is negative, learnt noise grows with the level of an area, as that of
+    counts does; else it is taken to be alike.
 
     Examples
     --------
