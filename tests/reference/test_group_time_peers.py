@@ -12,6 +12,7 @@ import pytest
 from tests.did_worlds import area, month, panel_of, staggered
 
 from hotspot_eval.did import group_time
+from hotspot_eval.errors import InputError
 
 PEER = {"dr": "dr", "or": "reg", "ipw": "ipw", "never": "nevertreated", "not_yet": "notyettreated"}
 
@@ -81,3 +82,15 @@ def test_random_panels(seed):
         effect = ours.aggregate(kind).effect
         assert effect.estimate == pytest.approx(float(average.overall_att), abs=1e-6)
         assert effect.std_error == pytest.approx(float(average.overall_se), rel=1e-5)
+    if not (both["event_time"] == 1).any():
+        with pytest.raises(InputError, match="no cohort has an effect 1 periods"):
+            ours.aggregate("event", balance=1)
+        return
+    average = md.aggte(peer, type="dynamic", balance_e=1, na_rm=True, boot=False, cband=False)
+    balanced = ours.aggregate("event", balance=1)
+    assert balanced.effect.estimate == pytest.approx(float(average.overall_att), abs=1e-6)
+    assert balanced.effect.std_error == pytest.approx(float(average.overall_se), rel=1e-5)
+    for e, value in zip(average.event_times, average.att_by_event, strict=True):
+        if e >= 0:
+            assert balanced[str(int(e))].estimate == pytest.approx(float(value), abs=1e-6)
+    assert max(int(label) for label in balanced.labels[:-1]) == 1

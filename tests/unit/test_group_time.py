@@ -165,6 +165,23 @@ def test_learnt_errors_of_missing_cells_and_of_one_area():
     assert bands["critical_value"].iloc[0] > 2.0 and bands["std_error"].notna().sum() == 7
 
 
+def test_balanced_event_times_are_about_the_same_areas():
+    y, design = world(n=30), staggered({**dict.fromkeys(range(5), 3), **dict.fromkeys((6, 7), 5)})
+    made = group_time(panel_of(y), design)
+    balanced = made.aggregate("event", balance=2)
+    frame = made.to_frame()
+    early = frame[frame["cohort"] == month(3)].set_index("event_time")["att"]
+    for label in ("-3", "0", "1", "2"):
+        assert balanced[label].estimate == pytest.approx(early[int(label)], abs=1e-12)
+    assert balanced.labels == ("-3", "-2", "-1", "0", "1", "2", "overall")
+    with pytest.raises(InputError, match="'balance': no cohort has an effect 9 periods"):
+        made.aggregate("event", balance=9)
+    with pytest.raises(InputError, match="'balance': goes only with kind=\"event\", not 'group'"):
+        made.aggregate("group", balance=1)
+    with pytest.raises(InputError, match="'balance': must be a whole number"):
+        made.aggregate("event", balance=0.5)
+
+
 def test_small_cohorts_are_remarked_on():
     notes = group_time(panel_of(world()), staggered({0: 3, 1: 3})).aggregate("simple").effect.notes
     assert "fewer than 5 areas" in notes[0]

@@ -15,7 +15,7 @@ from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.cohorts.support import CellNoise, by_cluster, cross, mammen, trends_check
 from hotspot_eval.did.cohorts.weights import Aggregation, Weighting, weightings
 from hotspot_eval.did.sample import Sample, treated_cells
-from hotspot_eval.errors import check_choice, check_type, check_whole
+from hotspot_eval.errors import InputError, Problem, check_choice, check_type, check_whole
 from hotspot_eval.results import Check, Effect, Effects
 
 __all__ = ["GroupTime", "Shares"]
@@ -65,7 +65,7 @@ class GroupTime:
     anticipation: int = 0
     noise: CellNoise | None = None
 
-    def aggregate(self, kind: Aggregation = "simple") -> Effects:
+    def aggregate(self, kind: Aggregation = "simple", *, balance: int | None = None) -> Effects:
         """Weighted averages of ATT(g, t).
 
         Parameters
@@ -73,6 +73,9 @@ class GroupTime:
         kind : {"simple", "group", "event", "calendar"}
             ``simple``: all treated cells. ``group``: by cohort, averaged over its periods.
             ``event``: by periods since the start. ``calendar``: by period.
+        balance : int, optional
+            With ``event``: only cohorts seen so many periods after the start, and event times up to
+            there, so that effects at different times are about the same areas.
 
         Returns
         -------
@@ -87,6 +90,7 @@ class GroupTime:
         (after everybody has started, say) are left out, and a note counts them.
         """
         check_choice("kind", kind, get_args(Aggregation))
+        self._check_balance(kind, balance)
         reasons = self._nothing()
         if reasons:
             counts: dict[str, Any] = sample_counts(self.sample, self.cluster)
@@ -94,7 +98,7 @@ class GroupTime:
             return self.told.effects(
                 ("overall",), np.array([np.nan]), np.array([[np.nan]]), (nothing,)
             )
-        weighting = weightings(self.sample, self.cells, kind, self.labels)
+        weighting = weightings(self.sample, self.cells, kind, self.labels, balance)
         covariance, df, notes = self._noise(weighting)
         told = self.told.of(kind)
         at_base = np.asarray(~weighting.cells[~self.cells.is_base].any(axis=0))
@@ -199,6 +203,19 @@ class GroupTime:
         else:
             moved = chance @ by_cluster(self._influence(weighting), self.cluster)
         return multiplied_bands(weighting, moved / len(self.sample.areas), self.df, level=level)
+
+    def _check_balance(self, kind: Aggregation, balance: int | None) -> None:
+        """Refuse a balance that goes with another average, or that no cohort has."""
+        if balance is None:
+            return
+        check_whole("balance", balance, least=0)
+        event = (self.cells.period - self.cells.cohort)[self.cells.after]
+        what = f'goes only with kind="event", not {kind!r}'
+        if kind == "event" and (balance in event or not len(event)):
+            return
+        if kind == "event":
+            what = f"no cohort has an effect {balance} periods after its start"
+        raise InputError(Problem(where="argument 'balance'", what=what))
 
     def _weighting(self, kind: Kind) -> Weighting:
         """Averages, or every cell on its own."""

@@ -38,11 +38,16 @@ class Weighting:
 
 
 def weightings(
-    sample: Sample, cells: Cells, kind: Aggregation, labels: tuple[str, ...]
+    sample: Sample,
+    cells: Cells,
+    kind: Aggregation,
+    labels: tuple[str, ...],
+    balance: int | None = None,
 ) -> Weighting:
     """Averages of the cells of one kind; cells without an estimate make theirs NaN.
 
     Cells that nobody untreated stands beside are left out; one treated cell needs to be left.
+    ``balance``: event times up to it, of cohorts that have it.
     """
     cohorts = np.unique(cells.cohort)
     member = (sample.first[:, None] == cohorts) & sample.treated[:, None]
@@ -68,6 +73,8 @@ def weightings(
         return _weighting([*names, "overall"], weights, shares, cells)
     event = kind == "event"
     key, shown = (cells.period - cells.cohort, ~cells.apart) if event else (cells.period, after)
+    if event and balance is not None:
+        shown = _balanced(sample, cells, shown, balance)
     keys = np.unique(key[shown])
     chosen = {(str(int(k)) if event else labels[k]): shown & (key == k) for k in keys}
     names, weights, shares = _averages(share, noise, column, chosen, cells.att)
@@ -76,6 +83,20 @@ def weightings(
     weights = np.column_stack([weights, weights @ mean])
     shares = np.column_stack([shares, shares @ mean])
     return _weighting([*names, "overall"], weights, shares, cells)
+
+
+def _balanced(
+    sample: Sample, cells: Cells, shown: NDArray[np.bool_], balance: int
+) -> NDArray[np.bool_]:
+    """Cells of cohorts seen ``balance`` periods after the start, at event times all of them have.
+
+    Times before the start reach back as far as the latest such start allows.
+    """
+    event = cells.period - cells.cohort
+    cohorts = np.unique(cells.cohort[shown & (event == balance)])
+    earliest = balance - int(cells.period[shown].max(initial=0)) + int(sample.when[0])
+    kept: NDArray[np.bool_] = shown & np.isin(cells.cohort, cohorts)
+    return kept & (event <= balance) & (event >= earliest)
 
 
 def _averages(
