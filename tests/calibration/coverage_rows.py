@@ -52,12 +52,12 @@ __all__ = [
     "conformal",
     "events",
     "exact",
+    "imputed",
     "lead",
     "models",
     "numbers",
     "one_site",
     "others",
-    "ratios",
     "redrawn",
     "robust",
     "row",
@@ -129,11 +129,11 @@ def models(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     yield row("imputation, linear (default)", linear, drawn.change)
 
 
-def ratios(drawn: Drawn, chance: Chance) -> Iterator[Row]:
-    """Models of a ratio whose error is learnt from controls."""
-    yield from lead(drawn, chance)
-    imputed = Imputation()(drawn.panel, drawn.design).effect
-    yield row("imputation, Poisson (default)", imputed, TRUTH)
+def imputed(drawn: Drawn, chance: Chance) -> Iterator[Row]:
+    """Imputation of ratios."""
+    del chance
+    made = Imputation()(drawn.panel, drawn.design).effect
+    yield row("imputation, Poisson (default)", made, TRUTH)
 
 
 def events(drawn: Drawn, chance: Chance) -> Iterator[Row]:

@@ -98,7 +98,8 @@ class Part:
 
 
 PARTS = {
-    "ratios": Part(worlds=(ISSUE,), make=rows.ratios),
+    "lead": Part(worlds=(ISSUE,), make=rows.lead),
+    "imputed": Part(worlds=(ISSUE,), make=rows.imputed),
     "numbers": Part(worlds=(ISSUE,), make=rows.numbers),
     "events": Part(worlds=(ISSUE,), make=rows.events),
     "two_way": Part(worlds=(ISSUE,), make=rows.robust),

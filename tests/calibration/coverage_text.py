@@ -22,8 +22,8 @@ reduction and degrees of freedom of Bell and McCaffrey. Estimators of numbers ar
 change in events of the draw itself, those of ratios against 0.8."""
 
 AREAS_ALONE = "it takes areas for independent, and does not see what areas of a borough share"
-FEW = "learnt from the residuals of the treated areas, of which there are few"
-BOTH = f"{FEW}; and {AREAS_ALONE}"
+FEW = "estimated from the residuals of the few treated areas"
+BOTH = f"{FEW}, and {AREAS_ALONE}"
 ONE_BASE = "a difference from the one month before the start"
 WIDE = "it leans on single months of few events, where it errs on the wide side"
 
@@ -43,7 +43,8 @@ MAIN = Table(
     told="The setting above, one start. Event studies have 12 months before and 6 from the start; "
     "a joint band holds the truth if it does so at every event time.",
     parts=(
-        "ratios",
+        "lead",
+        "imputed",
         "numbers",
         "events",
         "two_way",
@@ -113,9 +114,9 @@ MAIN = Table(
         "etwfe, Poisson, cluster-robust": BOTH,
         "group_time": f"{BOTH}; {ONE_BASE}",
         "group_time, learnt": ONE_BASE,
-        "group_time, OR": f"as group_time; the true level of areas as covariate: {BOTH}",
-        "group_time, IPW": "as OR, and its weights are estimated from few treated",
-        "group_time, DR": "as OR",
+        "group_time, OR": "as group_time, with the true level of areas as covariate",
+        "group_time, IPW": "as group_time, with the true level of areas as covariate",
+        "group_time, DR": "as group_time, with the true level of areas as covariate",
         "rirr, Poisson error": "published error for independent Poisson counts",
         "wdd, Poisson error": "published error for independent Poisson counts",
     },
@@ -181,7 +182,7 @@ TABLES = (
     ),
     Table(
         title="Doses",
-        told=f"{DOSES.told[0].upper()}{DOSES.told[1:]} a unit.",
+        told=f"{DOSES.told[0].upper()}{DOSES.told[1:]}.",
         parts=("doses",),
         rows={
             "dose_did (default): intention to treat": "",

@@ -326,12 +326,15 @@ ROTATES = World(
 )
 LASTS = World(
     name="lasts",
-    told="as before, and half of the effect lasts for a month",
+    told="treated areas are on for three months, twice; half of the effect lasts a month more",
     pattern="rotates",
     lasts=0.5,
 )
 DOSES = World(
-    name="doses", told="as the first of these, in doses of one and two, each 0.9", pattern="doses"
+    name="doses",
+    told="treated areas are on for three months, twice, in doses of one and two: each unit leaves "
+    "0.9 of events; nothing lasts",
+    pattern="doses",
 )
 TYPES = World(name="types", told="two types of crime", second=True)
 BESIDE = World(
