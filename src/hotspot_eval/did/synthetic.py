@@ -121,8 +121,14 @@ def synthetic_did(
     share of the variance of e that C control clusters account for and n counts controls; where the
     error is widened, 1/d grows by that of g², read from how its two halves differ. What it assumes:
     treated areas stray from their weighted controls after the start as they did before, relative
-    to placebo areas; clusters are alike. ``published`` assumes that treated areas are as noisy as
-    single controls drawn at random.
+    to placebo areas; clusters are alike. ``published`` assumes that treated areas are as
+    noisy as single controls drawn at random.
+
+    Coverage of the 95 % interval in 2,000 draws of 200 rare-count areas × 48 months in twenty
+    boroughs, ``matched`` (``published``): 5, 10 and 40 scattered areas .973, .964, .968 (.939,
+    .938, .937); in as few boroughs as hold them .963, .971, .967 (.904, .885, .871); one area .979,
+    since a quiet area's error is not narrowed. Ten areas of the upper half of levels, 200 draws:
+    .94 (.78).
 
     References
     ----------
