@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -116,6 +116,20 @@ def placebo(
             inference="placebo areas",
             notes=(_rank(observed, estimates, len(estimates)),),
         )
+    made = _matched(cohorts, picks, estimates, squares, observed, own)
+    return replace(made, notes=(*notes, *made.notes))
+
+
+def _matched(
+    cohorts: Cohorts,
+    picks: Index,
+    estimates: Float,
+    squares: Float,
+    observed: float,
+    own: Float,
+) -> Placebo:
+    """Error of placebo sets that lie as the treated, wider where these were noisier before."""
+    clusters, n = cohorts.clusters, len(cohorts.control)
     between, count, sets = _between(estimates, picks, clusters)
     doubt = between**2 / max(count - 1, 1) + (1.0 - between) ** 2 / (n - 1)
     wider, note = _wider(estimates, squares, own, int(cohorts.onsets.min()))
@@ -127,7 +141,7 @@ def placebo(
         std_error=wider * float(np.sqrt((estimates**2).mean())),
         df=max(1.0 / doubt, min(_LEAST_DF, n - 1.0)),
         inference=f"placebo areas{'' if clusters is None else ' clustered as the treated'}, t",
-        notes=(*notes, *note, _rank(observed / wider, estimates, size)),
+        notes=(*note, _rank(observed / wider, estimates, size)),
     )
 
 
