@@ -128,7 +128,7 @@ PARTS = {
     "models": Part(worlds=UNTOUCHED, make=rows.models, share=0.1),
     "synthetic": Part(worlds=(ISSUE,), make=rows.synthetic),
     "synthetic_published": Part(worlds=(ISSUE,), make=rows.synthetic_published),
-    "synthetic_level": Part(worlds=(ISSUE,), make=rows.synthetic_level, share=0.25),
+    "synthetic_level": Part(worlds=(ISSUE,), make=rows.synthetic_level),
     "synthetic_one": Part(worlds=(ISSUE,), columns=ONE, make=rows.synthetic),
 }
 
