@@ -155,11 +155,8 @@ def etwfe(
         learnt = errors == "learnt" and codes is None and not (effects == "cohort" and uneven)
         cells, df, noise = _estimate(sample, layout, codes, model, effects, scale, learnt=learnt)
         told = told if noise is None else replace(told, inference=noise.name)
-        notes = cohort_notes(sample, cells, panel.periods.labels, small_matter=noise is None)
-        if noise is not None and sample.n_treated < 2:
-            notes = (LIKE_CONTROLS, *notes)
-        if uneven and effects == "cohort":
-            notes = (*notes, UNEVEN)
+        notes = _notes(sample, cells, panel.periods.labels, noise)
+        notes = (*notes, UNEVEN) if uneven and effects == "cohort" else notes
     return GroupTime(
         sample=sample,
         cells=cells,
@@ -226,6 +223,13 @@ def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
     """C/(C − 1)·(n − 1)/(n − K), as in fixest."""
     spare = max(n_cells - solution.n_parameters, 1)
     return clusters / max(clusters - 1, 1) * max(n_cells - 1, 1) / spare
+
+
+def _notes(
+    sample: Sample, cells: Cells, labels: tuple[str, ...], noise: LearntCells | None
+) -> tuple[str, ...]:
+    notes = cohort_notes(sample, cells, labels, small_matter=noise is None)
+    return (LIKE_CONTROLS, *notes) if noise is not None and sample.n_treated < 2 else notes
 
 
 def _uneven(sample: Sample, layout: Layout) -> bool:
