@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -142,11 +143,13 @@ class _Reader:
                 (0, against, every),
             )
         ]
+        edges = _edges([len(rows) for _, rows, _ in groups])
+        each = chain.from_iterable(rows for _, rows, _ in groups)
         shape = (len(self.treatment), len(self.seen))
         return PathTables(
             begin=_edges([len(cuts) + 1 for cuts, _, _, _ in read]),
-            rows=np.array([row for _, rows, _ in groups for row in rows], dtype=np.intp),
-            first_row=_edges([len(rows) for _, rows, _ in groups]),
+            rows=np.fromiter(each, dtype=np.intp, count=int(edges[-1])),
+            first_row=edges,
             all_but=np.array([all_but for _, _, all_but in groups], dtype=bool),
             path=np.array([cut for cut, _, _ in groups], dtype=np.intp),
             treatment=np.array(self.treatment, dtype=np.float64).reshape(shape),
