@@ -17,7 +17,8 @@ Scattered: treated areas drawn from all. Clustered: from as few boroughs as hold
 clustered is one whole borough. Patch: the areas nearest to a point, across borough borders.
 
 *Default* is what a call without options gives: the noise of treated areas is learnt from controls,
-and so is what areas of a borough share. *CR1*, *CR2*: cluster-robust, without and with the bias
+so is what areas of a borough share, and in the two-way models and imputation what treated areas
+share besides is told from their own past. *CR1*, *CR2*: cluster-robust, without and with the bias
 reduction and degrees of freedom of Bell and McCaffrey. Estimators of numbers are held against the
 change in events of the draw itself, those of ratios against 0.8."""
 
@@ -25,6 +26,10 @@ AREAS_ALONE = "it takes areas for independent, and does not see what areas of a 
 FEW = "estimated from the residuals of the few treated areas"
 BOTH = f"{FEW}, and {AREAS_ALONE}"
 ONE_BASE = "a difference from the one month before the start"
+PAST = (
+    "what treated areas share besides is told from their own past, and can only add to the error: "
+    "where it is off it is wide"
+)
 WIDE = "it leans on single months of few events, where it errs on the wide side"
 
 
@@ -60,20 +65,18 @@ MAIN = Table(
         "synthetic_level",
     ),
     rows={
-        "poisson_did (default)": "",
-        "imputation, Poisson (default)": "the variance of what areas share is learnt from twenty "
-        "boroughs",
+        "poisson_did (default)": PAST,
+        "imputation, Poisson (default)": PAST,
         "poisson_did, borough × period effects (default)": "its error is about a fifth too large; "
         "a borough that is treated as a whole has nothing to be compared with",
         "event_study, Poisson (default): mean from the start": WIDE,
         "event_study, Poisson (default): 0": WIDE,
         "event_study, Poisson (default): −6": WIDE,
         "event_study, Poisson (default): joint band": WIDE,
-        "linear_did (default)": "",
-        "imputation, linear (default)": "the variance of what areas share is learnt from twenty "
-        "boroughs",
-        "event_study, linear (default): 0": "a difference of two single months: the noise of one "
-        "month is not that of the mean month",
+        "linear_did (default)": PAST,
+        "imputation, linear (default)": PAST,
+        "event_study, linear (default): 0": "a difference of two single months of few events, "
+        "which is not normal",
         "etwfe, Poisson (default)": "",
         "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, biased "
         "where these have few events, and none where one has none",
@@ -128,8 +131,8 @@ TABLES = (
         told="Treated areas begin in turn in months 24, 30 and 36.",
         parts=("starts", "starts_linear"),
         rows={
-            "imputation, Poisson (default)": "",
-            "imputation, linear (default)": "",
+            "imputation, Poisson (default)": PAST,
+            "imputation, linear (default)": PAST,
             "etwfe, Poisson (default)": "",
             "etwfe, linear (default)": "",
             "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, biased "
@@ -150,9 +153,9 @@ TABLES = (
         "treatment goes on or off.",
         parts=("rotates", "rotates_linear"),
         rows={
-            "poisson_did (default)": "",
-            "imputation, Poisson (default)": "",
-            "linear_did (default)": "",
+            "poisson_did (default)": PAST,
+            "imputation, Poisson (default)": PAST,
+            "linear_did (default)": PAST,
             "did_m (default)": "differences of single months",
             "did_m, influence": "from deviations among areas that switch in the same months, of "
             "which most are alone: too wide with few",
@@ -223,9 +226,9 @@ TABLES = (
         parts=("one", "conformal", "synthetic_one"),
         rows={
             "poisson_did (default)": "with about ten events expected, the log ratio is not normal",
-            "imputation, Poisson (default)": "",
-            "linear_did (default)": "",
-            "imputation, linear (default)": "",
+            "imputation, Poisson (default)": PAST,
+            "linear_did (default)": PAST,
+            "imputation, linear (default)": PAST,
             "synthetic_did (default)": "widened where treated areas were noisier before, never "
             "narrowed where they were quieter",
             "conformal_test": "residuals of neighbouring months go together",
