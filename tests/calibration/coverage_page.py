@@ -119,7 +119,10 @@ def _worlds(parts: dict[str, pd.DataFrame]) -> str:
         "(*short*, *no borough shock*), and clustered ones without labels 0.918, 0.874, 0.874. "
         f"{draws:,} draws a cell or more (Monte Carlo error {_error(draws):.3f})."
     )
-    for title, worlds in (("looked at while it was made", TUNED), ("untouched", UNTOUCHED)):
+    for title, worlds in (
+        ("looked at while it was made", TUNED),
+        ("looked at after that", UNTOUCHED),
+    ):
         names = [world.name for world in worlds if world.name in table.index]
         told = "\n".join(f"- *{w.name}*: {w.told}." for w in worlds)
         grid = _grid(f"worlds {title}", names, table.loc[names], draws)
@@ -134,7 +137,7 @@ def _models(parts: dict[str, pd.DataFrame]) -> str:
     table = table[sorted(table.columns, key=_place)].sort_index()
     draws = int(models["draws"].min())
     return (
-        f"The same error in imputation, in the untouched worlds ({draws:,} draws a cell or "
+        f"The same error in imputation, in the worlds looked at later ({draws:,} draws a cell or "
         f"more, Monte Carlo error {_error(draws):.3f} at most):\n\n"
         + _grid("world, estimator", list(table.index.astype(str)), table, draws)
         + "\n\nThe linear error was brought to the level of the treated after these worlds were "
