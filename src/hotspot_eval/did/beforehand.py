@@ -28,7 +28,7 @@ _MOST_STEPS = 48
 _ALONE = 1e-4
 _MOST_SHARED = 4.0
 _NOTHING_WITHOUT_LABELS = 1.0 / 3.0
-_NOTHING_WITH_LABELS = 2.0 / 3.0
+_NOTHING_WITH_LABELS = 3.0 / 4.0
 TOO_SHORT = (
     f"shocks that treated areas have in common are left out of the error: {_LEAST_PERIODS} periods "
     f"without gaps before treatment are needed to tell them, and {_LEAST_CONTROLS} controls"
