@@ -154,17 +154,19 @@ Taken = tuple[Float, Float, Float, int]
 
 def _strata(placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
     """h, moments, placebo scores that sum to 0 in each stratum, and number of strata."""
+    if bool((stratum == stratum[0]).all()):
+        share = hold / hold.sum()
+        moments = powers * (1.0 - 2.0 * share)[:, None] + powers.sum(axis=0) * share[:, None] ** 2
+        total = placebo.sum(axis=1, keepdims=True)
+        return share, moments, placebo - share[:, None] * total, 1
     codes = np.unique(stratum, return_inverse=True)[1]
     count = int(codes.max()) + 1
     share = hold / np.bincount(codes, hold, count)[codes]
     whole = np.column_stack([np.bincount(codes, column, count) for column in powers.T])
     moments = powers * (1.0 - 2.0 * share)[:, None] + whole[codes] * share[:, None] ** 2
-    if count == 1:
-        total = placebo.sum(axis=1, keepdims=True)
-    else:
-        each = np.zeros((count, len(placebo), placebo.shape[2]))
-        np.add.at(each, codes, placebo.transpose(1, 0, 2))
-        total = each.transpose(1, 0, 2)[:, codes]
+    each = np.zeros((count, len(placebo), placebo.shape[2]))
+    np.add.at(each, codes, placebo.transpose(1, 0, 2))
+    total = each.transpose(1, 0, 2)[:, codes]
     return share, moments, placebo - share[:, None] * total, count
 
 
@@ -193,10 +195,10 @@ def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
     if alike:
         curve *= float((sizes / moments[:, 0]).mean())
         return curve
+    rows = np.vstack([moments.T, sizes])
     for _ in range(_ROUNDS):
-        scale = 1.0 / (moments @ curve)
-        relative, target = moments * scale[:, None], sizes * scale
-        unit = relative.max(axis=0)
+        corner: Float = np.asarray(np.linalg.qr((rows / (curve @ rows[:-1])).T, mode="r"))
+        unit = np.sqrt((corner[:, :-1] ** 2).sum(axis=0))
         unit[unit == 0.0] = 1.0
-        curve = nnls(relative / unit, target)[0] / unit
+        curve = nnls(corner[:, :-1] / unit, corner[:, -1])[0] / unit
     return curve
