@@ -134,7 +134,7 @@ def test_what_cannot_be_asked_is_not_assessed(world):
 
 def test_refusals(world):
     open_end = Design(treated=["A00"], start=START)
-    with pytest.raises(InputError, match="argument 'draws': must be a whole number, 1 or more, not 0"):
+    with pytest.raises(InputError, match="'draws': must be a whole number, 1 or more, not 0"):
         places(world, open_end, draws=0)
     with pytest.raises(InputError, match="'borough' is not one of the options"):
         leave_one_out(world, open_end, estimator=PoissonDid(), by="borough")
