@@ -79,6 +79,13 @@ def texts(draw: st.DrawFn) -> str:
     return "\ufeff" * draw(st.booleans()) + text
 
 
+BROKEN_INSIDE = (
+    "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,"
+    'Crime type,Last outcome category,Context\nx,2022-01,Here,Here,"\r\t-1.6\n","\n54.9 ",a,'
+    "E01020630,b,Robbery,,\n"
+)
+
+
 def number(text: str) -> float:
     try:
         return float(text) if set(text.strip()) <= set("+-.0123456789") else float("nan")
@@ -152,6 +159,7 @@ def test_counts_are_those_of_the_csv_module(text: str, block: int) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts(), st.data())
 @example('"', None)
+@example(BROKEN_INSIDE, None)
 def test_damaged_text_is_refused_or_read_as_it_is(text: str, data: st.DataObject | None) -> None:
     if data is not None:
         at = data.draw(st.integers(0, len(text) - 1))

@@ -333,9 +333,9 @@ def place_words(hashes: NDArray[np.uint64], used: int, slots: NDArray[np.int32])
 @_inlined
 def _number(text: NDArray[np.uint8], at: int, end: int) -> float:
     """A decimal number with blanks around it; NaN if it is none."""
-    while at < end and text[at] == 32:
+    while at < end and (text[at] == 32 or 9 <= text[at] <= 13):
         at += 1
-    while end > at and text[end - 1] == 32:
+    while end > at and (text[end - 1] == 32 or 9 <= text[end - 1] <= 13):
         end -= 1
     sign = 1.0
     if at < end and (text[at] == 45 or text[at] == 43):
