@@ -275,7 +275,8 @@ def _check(summary: pd.DataFrame, estimate: float) -> Check:
         name=_NAME,
         threat=_THREAT,
         status="passed" if row["same_sign"] >= _AGREE else "failed",
-        sentence=f"Against {int(row['distinct'])} matched sets of controls the estimate has its "
+        sentence=f"Against {int(row['sets'])} draws of matched controls, {int(row['distinct'])} "
+        "of them different sets, the estimate has its "
         f"median at {row['median']:.3f} and its middle 95 % from {row['low']:.3f} to "
         f"{row['high']:.3f} ({estimate:.3f} as declared); {row['same_sign']:.0%} have its sign, "
         f"{row['well_balanced']:.0%} of the sets are well balanced.",
