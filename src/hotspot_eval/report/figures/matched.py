@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hotspot_eval.report.figures.placebo import bin_count, mark_distribution
 from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, nothing, styled, tidy
 
 __all__ = ["matched_sets"]
@@ -40,24 +41,21 @@ def matched_sets(
         return nothing("there are fewer than two matched sets of controls")
     values = kept["estimate"].to_numpy(dtype=float)
     alike = kept["worst_difference"].to_numpy(dtype=float) <= _ALIKE
-    bins = min(40, max(8, int(1.5 * np.sqrt(len(values)))))
     figure, axes = new_figure(4.2)
     axes.hist(
         [values[alike], values[~alike]], stacked=True, edgecolor="white", linewidth=0.8,
-        bins=np.histogram_bin_edges(values, bins=bins).tolist(),
+        bins=np.histogram_bin_edges(values, bins=bin_count(values)).tolist(),
         color=[COLOURS["catchment"], COLOURS["line"]],
         label=[
             f"{alike.sum():,} sets within {_ALIKE} standard deviations of the treated",
             f"{(~alike).sum():,} sets further off",
         ],
     )  # fmt: skip
-    axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, label="No change")
-    axes.axvline(
-        float(np.median(values)), color=COLOURS["control"], linewidth=2, linestyle="--",
-        label="Median of the sets",
-    )  # fmt: skip
-    if np.isfinite(estimate):
-        axes.axvline(estimate, color=COLOURS["treated"], linewidth=3, label="Declared controls")
+    mark_distribution(
+        axes,
+        centre=(float(np.median(values)), "Median of the sets"),
+        estimate=(estimate, "Declared controls"),
+    )
     axes.set_xlabel(label)
     axes.set_ylabel("Matched sets")
     tidy(axes)

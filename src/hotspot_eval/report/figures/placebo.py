@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.report.figures.style import COLOURS, footnote, new_figure, nothing, styled, tidy
 
-__all__ = ["placebo"]
+__all__ = ["bin_count", "mark_distribution", "placebo"]
 
 
 @styled
@@ -46,20 +47,32 @@ def placebo(
         return nothing("there are fewer than two placebo estimates")
     figure, axes = new_figure(4.2)
     axes.hist(
-        values, bins=min(40, max(8, int(np.sqrt(len(values)) * 1.5))), color=COLOURS["line"],
+        values, bins=bin_count(values), color=COLOURS["line"],
         edgecolor="white", linewidth=0.8, label=f"{len(values):,} placebo estimates",
     )  # fmt: skip
-    axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, label="No change")
-    centre = float(values.mean())
-    axes.axvline(
-        centre, color=COLOURS["control"], linewidth=2, linestyle="--",
-        label="Mean of the placebo estimates",
-    )  # fmt: skip
-    if np.isfinite(estimate):
-        axes.axvline(estimate, color=COLOURS["treated"], linewidth=3, label="Real estimate")
+    mark_distribution(
+        axes,
+        centre=(float(values.mean()), "Mean of the placebo estimates"),
+        estimate=(estimate, "Real estimate"),
+    )
     axes.set_xlabel(label)
     axes.set_ylabel("Placebo estimates")
     tidy(axes)
     figure.legend(loc="outside upper left", ncols=2)
     footnote(figure, note)
     return figure
+
+
+def bin_count(values: NDArray[np.float64]) -> int:
+    """Bars of a histogram of estimates: 1.5 times the root of their number, 8 to 40."""
+    return min(40, max(8, int(np.sqrt(len(values)) * 1.5)))
+
+
+def mark_distribution(
+    axes: Axes, *, centre: tuple[float, str], estimate: tuple[float, str]
+) -> None:
+    """No change, the centre of a distribution and the estimate in it, each with its label."""
+    axes.axvline(0, color=COLOURS["ink"], linewidth=1.2, label="No change")
+    axes.axvline(centre[0], color=COLOURS["control"], linewidth=2, linestyle="--", label=centre[1])
+    if np.isfinite(estimate[0]):
+        axes.axvline(estimate[0], color=COLOURS["treated"], linewidth=3, label=estimate[1])
