@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem, check_choice
 
-__all__ = ["Frequency", "PeriodLike", "Periods", "interval_days"]
+__all__ = ["Frequency", "PeriodLike", "Periods", "distinct", "interval_days"]
 
 Frequency = Literal["week", "four_week", "month", "year", "step"]
 PeriodLike = str | int | dt.date | np.datetime64 | pd.Period
@@ -24,6 +24,7 @@ _MONTH = re.compile(r"(\d{4})-?(\d{2})")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?")
 _YEAR = re.compile(r"\d{4}")
 _STEP = re.compile(r"-?\d+")
+_ALIKE = ("string", "integer", "floating", "mixed-integer-float", "date", "datetime", "period")
 _BLOCK_DAYS: dict[str, int] = {"week": 7, "four_week": 28, "step": 1}
 
 
@@ -144,18 +145,19 @@ class Periods:
         position : ndarray of int, shape (rows,)
             Position of each row's period.
         """
-        column = pd.Series(list(values), dtype=object)
-        blank = column.isna() | (column.astype(str).str.strip() == "")
-        if len(column) == 0 or blank.any():
+        known = isinstance(values, (pd.Series, np.ndarray))
+        codes, seen = distinct(values if known else pd.Series(list(values), dtype=object))
+        blank = np.array([*(not str(value).strip() for value in seen), True])[codes]
+        if len(codes) == 0 or blank.any():
             raise InputError(
                 Problem(
                     where=where,
-                    what="is empty" if len(column) == 0 else "has blank periods, row numbers",
+                    what="is empty" if len(codes) == 0 else "has blank periods, row numbers",
                     examples=list(np.flatnonzero(blank)),
                     advice="Give every row its period.",
                 )
             )
-        codes, unique = pd.factorize(column.map(_plain))
+        same, unique = pd.factorize(pd.Series(seen, dtype=object).map(_plain))
         if frequency is None:
             frequency = _infer(unique, where)
         days = np.array([interval_days(value, frequency, where)[0] for value in unique])
@@ -164,7 +166,7 @@ class Periods:
             _as_label(first, frequency), _as_label(days.max(), frequency), frequency=frequency
         )
         place = np.searchsorted(periods.starts, days, side="right") - 1
-        return periods, place[codes]
+        return periods, place[same][codes]
 
     def interval(self, value: PeriodLike) -> tuple[np.datetime64, np.datetime64]:
         """First day of ``value`` and first day after it: a period's label, or a single date.
@@ -217,6 +219,24 @@ class Periods:
         return Periods(
             starts=self.starts[first:stop], ends=self.ends[first:stop], frequency=self.frequency
         )
+
+
+def distinct(values: pd.Series | NDArray[Any]) -> tuple[NDArray[np.intp], list[Any]]:
+    """Code of each value, −1 where it is missing, and the values once each.
+
+    Objects that are equal but not alike, as ``True`` and ``1``, are not brought together.
+
+    Examples
+    --------
+    >>> codes, once = distinct(pd.Series(["b", "a", None, "b"]))
+    >>> codes.tolist(), once
+    ([0, 1, -1, 0], ['b', 'a'])
+    """
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) not in _ALIKE:
+        codes = np.where(pd.isna(values), -1, np.arange(len(values)))
+        return codes, list(values)
+    codes, once = pd.factorize(values)
+    return codes, list(pd.Series(once))
 
 
 def _labels(starts: Days, frequency: Frequency) -> tuple[str, ...]:

@@ -274,6 +274,9 @@ class Panel:
 
     @classmethod
     def _of(cls, grid: Grid) -> Self:
+        for array in (grid.counts, grid.observed, grid.offset_base):
+            if array is not None:
+                array.flags.writeable = False
         return cls(**{field.name: getattr(grid, field.name) for field in fields(grid)})
 
     @property
@@ -357,7 +360,7 @@ class Panel:
         """
         counts, observed = self.stored()
         if self._floats is None:
-            made = counts.astype(np.float64)
+            made = np.ascontiguousarray(counts, dtype=np.float64)
             made.flags.writeable = False
             object.__setattr__(self, "_floats", made)
         return cast(NDArray[np.float64], self._floats), observed

@@ -63,34 +63,24 @@ def grid_of_counts(
         check_choice("absent", absent, get_args(Absent))
     columns = [c for c in (offset_base, cluster) if isinstance(c, str)]
     require_columns(frame, [area, period, *outcomes, *columns])
-    row_area = row_areas(frame[area], area)
-    values = numbers(frame, outcomes, whole)
-    labels = sorted(set(row_area)) if areas is None else sorted(set(area_ids(areas)))
-    kept = pd.Index(labels, dtype=object).get_indexer(pd.Index(row_area, dtype=object)) >= 0
-    if not kept.any():
-        raise InputError(
-            Problem(
-                where="argument 'areas'",
-                what=f"names none of the areas of column '{area}'",
-                examples=labels,
-                advice=f"Its ids look like {', '.join(sorted(set(row_area))[:3])}.",
-            )
-        )
-    periods, when = Periods.from_values(
-        frame[period].to_numpy()[kept], frequency=frequency, where=f"column '{period}'"
+    rows, values, labels, where, outside = _inside(
+        frame, list(dict.fromkeys([area, period, *columns])), area, areas, outcomes, whole
     )
-    where = pd.Index(labels).get_indexer(pd.Index(row_area[kept]))
-    refuse_duplicates(row_area[kept], when, periods)
+    periods, when = Periods.from_values(
+        rows[period], frequency=frequency, where=f"column '{period}'"
+    )
+    cell = where * len(periods) + when
+    refuse_duplicates(cell, labels, periods)
 
     shape = (len(labels), len(periods), len(outcomes))
-    known = ~np.isnan(values[kept])
+    known = ~np.isnan(values)
     observed = np.zeros(shape, dtype=bool)
-    observed[where, when] = known
+    observed.reshape(-1, shape[2])[cell] = known
     counts = np.zeros(shape, dtype=np.int64 if whole else np.float64)
-    counts[where, when] = np.where(known, values[kept], 0).astype(counts.dtype)
+    counts.reshape(-1, shape[2])[cell] = np.where(known, values, 0).astype(counts.dtype)
     stated = np.zeros(shape[:2], dtype=bool)
-    stated[where, when] = True
-    absent = _settle_absent(absent, stated, values[kept])
+    stated.reshape(-1)[cell] = True
+    absent = _settle_absent(absent, stated, values)
     silent = ~stated & stated.any(axis=0)
     if absent == "zero":
         observed |= silent[:, :, None]
@@ -98,8 +88,8 @@ def grid_of_counts(
     book = ledger.step(
         "panel",
         rows_in=len(frame),
-        rows_out=int(kept.sum()),
-        left_out=[note("area outside the study", row_area[~kept])],
+        rows_out=len(rows),
+        left_out=[note("area outside the study", outside)],
     ).step(
         "grid of areas and periods",
         unit="cells",
@@ -113,7 +103,7 @@ def grid_of_counts(
             *_empty_periods(stated, periods),
         ],
     )
-    attributes = frame.loc[kept].assign(**{area: row_area[kept]})
+    attributes = rows.assign(**{area: pd.Categorical.from_codes(where, labels)})
     return Grid(
         areas=tuple(labels),
         periods=periods,
@@ -124,6 +114,35 @@ def grid_of_counts(
         cluster=clusters(attributes, cluster, area, labels),
         ledger=book,
     )
+
+
+def _inside(
+    frame: pd.DataFrame,
+    shown: list[str],
+    area: str,
+    areas: Iterable[object] | None,
+    outcomes: tuple[str, ...],
+    whole: bool,
+) -> tuple[pd.DataFrame, NDArray[np.float64], list[str], NDArray[np.intp], list[str]]:
+    """Rows within the study, their values, its areas, the area of each row; ids of other rows."""
+    codes, ids = row_areas(frame[area], area)
+    values = numbers(frame, outcomes, whole)
+    labels = sorted(set(ids)) if areas is None else sorted(set(area_ids(areas)))
+    where = pd.Index(labels, dtype=object).get_indexer(pd.Index(ids, dtype=object))[codes]
+    kept = where >= 0
+    if kept.all():
+        return frame[shown], values, labels, where, []
+    if not kept.any():
+        raise InputError(
+            Problem(
+                where="argument 'areas'",
+                what=f"names none of the areas of column '{area}'",
+                examples=labels,
+                advice=f"Its ids look like {', '.join(sorted(set(ids))[:3])}.",
+            )
+        )
+    outside = [ids[code] for code in codes[~kept]]
+    return frame.loc[kept, shown], values[kept], labels, where[kept], outside
 
 
 def _settle_absent(

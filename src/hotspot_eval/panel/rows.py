@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.errors import InputError, Problem, check_type
 from hotspot_eval.ledger import LedgerNote
-from hotspot_eval.periods import Periods
+from hotspot_eval.periods import Periods, distinct
 
 __all__ = [
     "BLANK",
@@ -71,10 +71,11 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(Problem(where="frame", what="has no rows"))
 
 
-def row_areas(column: pd.Series, name: str) -> NDArray[np.object_]:
-    """Area id of each row; blank ids are refused."""
-    ids = np.array(area_ids(column), dtype=object)
-    blank = column.isna().to_numpy() | pd.Index(ids, dtype=object).isin(BLANK)
+def row_areas(column: pd.Series, name: str) -> tuple[NDArray[np.intp], list[str]]:
+    """Code of each row's area, and the ids (an id may have several codes); blanks are refused."""
+    codes, seen = distinct(column)
+    ids = area_ids(seen)
+    blank = np.array([*(label in BLANK for label in ids), True])[codes]
     if blank.any():
         raise InputError(
             Problem(
@@ -84,7 +85,7 @@ def row_areas(column: pd.Series, name: str) -> NDArray[np.object_]:
                 advice="Drop these rows beforehand and count them, or give them an area.",
             )
         )
-    return ids
+    return codes, ids
 
 
 def numbers(frame: pd.DataFrame, names: tuple[str, ...], whole: bool) -> NDArray[np.float64]:
@@ -104,7 +105,7 @@ def numbers(frame: pd.DataFrame, names: tuple[str, ...], whole: bool) -> NDArray
             fault, rows = "is infinite in rows", np.flatnonzero(np.isinf(numeric))
         elif whole and (numeric < 0).any():
             fault, rows = "is negative in rows", np.flatnonzero(numeric < 0)
-        elif whole and (numeric % 1 > 0).any():
+        elif whole and (np.floor(numeric) < numeric).any():
             fault, rows = "is not a whole number in rows", np.flatnonzero(numeric % 1 > 0)
         if fault:
             raise InputError(
@@ -121,21 +122,22 @@ def numbers(frame: pd.DataFrame, names: tuple[str, ...], whole: bool) -> NDArray
     return np.column_stack(columns)
 
 
-def refuse_duplicates(
-    row_area: NDArray[np.object_], when: NDArray[np.intp], periods: Periods
-) -> None:
-    """Refuse rows that say the same area and period twice."""
-    keys = pd.MultiIndex.from_arrays([row_area, when])
+def refuse_duplicates(cell: NDArray[np.intp], labels: Sequence[str], periods: Periods) -> None:
+    """Refuse rows that say the same area and period twice; cells are counted area by area."""
+    if np.bincount(cell).max() < 2:
+        return
+    keys = pd.Index(cell)
     twice = keys[keys.duplicated()].unique()
-    if len(twice):
-        raise InputError(
-            Problem(
-                where="frame",
-                what="area and period occur more than once",
-                examples=[f"{area} in {periods.labels[t]}" for area, t in twice],
-                advice="Add the rows up, or keep one vintage, before making a panel.",
-            )
+    raise InputError(
+        Problem(
+            where="frame",
+            what="area and period occur more than once",
+            examples=[
+                f"{labels[k // len(periods)]} in {periods.labels[k % len(periods)]}" for k in twice
+            ],
+            advice="Add the rows up, or keep one vintage, before making a panel.",
         )
+    )
 
 
 def note(reason: str, values: Iterable[object]) -> LedgerNote:
@@ -162,6 +164,8 @@ def offset(
         return np.repeat(np.array([float(v) for v in by_area])[:, None], shape[1], axis=1)
     base = np.full(shape, np.nan)
     base[where, when] = pd.to_numeric(frame[source], errors="coerce").to_numpy(np.float64)
+    if not np.isnan(base).any():
+        return base
     count = np.maximum((~np.isnan(base)).sum(axis=1, keepdims=True), 1)
     return np.where(np.isnan(base), np.nansum(base, axis=1, keepdims=True) / count, base)
 

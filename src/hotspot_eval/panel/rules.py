@@ -65,11 +65,12 @@ def array_problems(
             return
     if observed.dtype != np.bool_:
         yield Problem(where="observed", what=f"must be bool, not {observed.dtype}")
-    if not np.issubdtype(counts.dtype, np.number) or not np.isfinite(counts).all():
+    whole = np.issubdtype(counts.dtype, np.integer)
+    if not np.issubdtype(counts.dtype, np.number) or not (whole or np.isfinite(counts).all()):
         yield Problem(where="counts", what="must be finite numbers")
-    elif np.issubdtype(counts.dtype, np.integer) and (counts < 0).any():
+    elif whole and counts.min(initial=0) < 0:
         yield Problem(where="counts", what="must not be negative")
-    elif counts[~observed].any():
+    elif not observed.all() and counts[~observed].any():
         yield Problem(where="counts", what="must be 0 where not observed")
     if base is not None and base.shape != shape[:2]:
         yield Problem(where="offset_base", what=f"has shape {base.shape}, not (N, T) = {shape[:2]}")
