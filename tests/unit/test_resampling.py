@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 from tests.did_worlds import area, panel_of, staggered
 
-from hotspot_eval.did import PoissonDid, event_study, imputation, linear_did, poisson_did
+from hotspot_eval.design import Design
+from hotspot_eval.did import (
+    PoissonDid,
+    distributed_lags,
+    event_study,
+    imputation,
+    linear_did,
+    poisson_did,
+)
 from hotspot_eval.errors import InputError
 from hotspot_eval.inference.cluster import cluster_robust, conley
 from hotspot_eval.inference.resampling import randomization_test, simultaneous_band
@@ -204,6 +212,24 @@ def test_cluster_robust_by_area_is_the_engine_up_to_its_factor():
     assert math.isnan(one.std_error) and "fewer than two treated" in one.notes[-1]
     with pytest.raises(InputError, match="no entry for areas"):
         cluster_robust(fit, {area(0): "x"})
+
+
+def test_the_error_is_that_of_the_coefficient_that_is_the_effect():
+    panel = panel_of(world())
+    months = panel.periods.labels
+    design = Design(treated=[area(i) for i in range(6)], start=months[4], end=months[5])
+    areas = {area(i): area(i) for i in range(40)}
+    fit = distributed_lags(panel, design, lags=1, leads=1, model="linear")
+    on = fit.terms.index("on")
+    psi = fit.influence[:, on]
+    expected = math.sqrt(float((psi**2).sum()) * 40 / 39)
+    assert on == 1 and cluster_robust(fit, areas).std_error == pytest.approx(expected, rel=1e-12)
+    study = event_study(panel, design, model="linear")
+    line = pd.DataFrame({"x": np.arange(40) * 100.0, "y": 0.0}, index=list(areas))
+    with pytest.raises(InputError, match="none of its coefficients"):
+        cluster_robust(study, areas)
+    with pytest.raises(InputError, match="none of its coefficients"):
+        conley(study, line, cutoff_m=200.0)
 
 
 def test_conley_limits():

@@ -40,7 +40,7 @@ def cluster_robust(
     Parameters
     ----------
     fit : Fit
-        From a two-way estimator or imputation; the error is about its first term.
+        One whose effect is a coefficient: two-way, imputation, triple differences, lags, doses.
     cluster : mapping or Series
         Area id → cluster.
     correction : {"CR1", "CR2"}
@@ -57,34 +57,43 @@ def cluster_robust(
     Raises
     ------
     InputError
-        If areas of the fit have no cluster.
+        If areas of the fit have no cluster, or its effect is a mean of coefficients (event
+        studies).
 
     Notes
     -----
-    CR1: V = C/(C − 1)·Σ_c(Σ_{i∈c}ψ_i)². With few treated clusters it is far too small (see
-    docs/coverage.md): prefer the estimator's own default, or :func:`randomization_test`.
+    CR1: V = C/(C − 1)·Σ_c(Σ_{i∈c}ψ_i)², ψ_i the influence of area i on the effect. Two-way fits
+    and imputation give ψ without a factor; in that of other fits the factor of their own
+    ``correction`` stays. With few treated clusters it is far too small (see docs/coverage.md):
+    prefer the estimator's own default, or :func:`randomization_test`.
+
+    References
+    ----------
+    Liang & Zeger (1986), https://doi.org/10.1093/biomet/73.1.13;
+    Cameron & Miller (2015), https://doi.org/10.3368/jhr.50.2.317, on few clusters;
+    Bell & McCaffrey (2002), Survey Methodology 28: 169–181
     """
     check_choice("correction", correction, get_args(ClusterCorrection))
     check_type("fit", fit, Fit, advice="Give what an estimator returned.")
     check_type("cluster", cluster, (Mapping, pd.Series), advice="Give area id → cluster.")
     codes = cluster_codes(fit.areas, cluster)
+    if np.isnan(fit.effect.estimate):
+        return fit.effect
     count = int(codes.max()) + 1
     treated = len(np.unique(codes[_treated(fit)]))
     if correction == "CR2":
         error, df = _bias_reduced(fit, codes)
         name = f"cluster-robust by {count} clusters (CR2, Bell–McCaffrey t)"
-        return _again(fit, error, df, name, treated, count, alone=_ALONE)
+        return _with_error(fit, error, df, name, treated, count, alone=_ALONE)
     sums = np.bincount(codes, _influence(fit))
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
-    return _again(
+    return _with_error(
         fit, error, float(count - 1), f"cluster-robust by {count} clusters", treated, count
     )
 
 
 def _bias_reduced(fit: Fit, codes: NDArray[np.intp]) -> tuple[float, float]:
     """CR2 error and degrees of freedom, with the leverage of every period effect."""
-    if np.isnan(fit.effect.estimate):
-        return float("nan"), float("nan")
     if fit.held is None:
         raise InputError(
             Problem(
@@ -143,14 +152,15 @@ def conley(
     Raises
     ------
     InputError
-        If areas have no coordinates or the cutoff is not positive.
+        If areas have no coordinates, the cutoff is not positive, or the effect is a mean of
+        coefficients (event studies).
 
     Notes
     -----
-    V = Σ_ij K(d_ij/cutoff)ψ_iψ_j with influence values summed over time, so any correlation over
-    time, within an area and between near ones, is allowed for. Treated areas that lie together
-    share a residual mean of 0, which hides part of what they have in common: with few treated areas
-    the error is too small.
+    V = Σ_ij K(d_ij/cutoff)ψ_iψ_j, ψ_i the influence of area i summed over its periods, so any
+    correlation over time, within an area and between near ones, is allowed for. Treated areas that
+    lie together share a residual mean of 0, which hides part of what they have in common: with few
+    treated areas the error is too small.
 
     References
     ----------
@@ -159,12 +169,14 @@ def conley(
     check_choice("kernel", kernel, get_args(Kernel))
     check_type("fit", fit, Fit, advice="Give what an estimator returned.")
     check_number("cutoff_m", cutoff_m, above=0.0)
-    places = _places(coordinates)
+    places = _projected(coordinates)
     absent = [area for area in fit.areas if area not in places.index]
     if absent:
         raise InputError(
             Problem(where="coordinates", what="have no row for areas", examples=absent)
         )
+    if np.isnan(fit.effect.estimate):
+        return fit.effect
     xy = places.loc[list(fit.areas)].to_numpy()
     psi = _influence(fit)
     pairs = cKDTree(xy).query_pairs(cutoff_m, output_type="ndarray")
@@ -175,23 +187,34 @@ def conley(
     name = f"Conley, {kernel} kernel, {cutoff_m:g} m"
     treated, n = int(_treated(fit).sum()), len(fit.areas)
     error = float(np.sqrt(variance)) if variance > 0 else float("nan")
-    return _again(fit, error, float(n - 1), name, treated, n)
+    return _with_error(fit, error, float(n - 1), name, treated, n)
 
 
 def _influence(fit: Fit) -> Float:
-    """Influence of each area on the effect, without the small-sample factor of the fit's own error.
-
-    Fits that cannot be held at a value (imputation) have none in theirs.
-    """
-    if fit.held is None or np.isnan(fit.effect.estimate):
-        return np.nan_to_num(fit.influence[:, 0])
+    """ψ_i of the effect; of two-way fits without the factor of their own error."""
+    if fit.held is None:
+        return np.nan_to_num(fit.influence[:, _coefficient(fit)])
     held = fit.held(fit.effect.estimate)
     information = float((held.weight * held.tilde**2).sum())
     psi: Float = (held.tilde * held.gap).sum(axis=1) / information
     return psi
 
 
-def _places(coordinates: object) -> pd.DataFrame:
+def _coefficient(fit: Fit) -> int:
+    """Place of the coefficient that is the effect."""
+    places = np.flatnonzero(fit.coefficients == fit.effect.estimate)
+    if not len(places):
+        raise InputError(
+            Problem(
+                where="fit",
+                what=f"has an effect that is none of its coefficients: {fit.effect.estimand}",
+                advice="Choose cluster= and correction= where the fit is made.",
+            )
+        )
+    return int(places[0])
+
+
+def _projected(coordinates: object) -> pd.DataFrame:
     """Finite x and y by area id, one row each."""
     check_type(
         "coordinates", coordinates, pd.DataFrame, advice="Index it by area id, columns x and y."
@@ -220,7 +243,7 @@ def _treated(fit: Fit) -> NDArray[np.bool_]:
     return on
 
 
-def _again(
+def _with_error(
     fit: Fit,
     error: float,
     df: float,
@@ -232,8 +255,6 @@ def _again(
 ) -> Effect:
     effect = fit.effect
     notes = [note for note in effect.notes if not note.startswith(("one treated", "only "))]
-    if np.isnan(effect.estimate):
-        return effect
     if treated < 2:
         error = df = float("nan")
         notes.append("fewer than two treated clusters: no cluster-robust standard error")

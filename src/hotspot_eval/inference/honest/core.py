@@ -100,7 +100,7 @@ def honest_did(
     References
     ----------
     Rambachan & Roth (2023), https://doi.org/10.1093/restud/rdad018;
-    Andrews, Roth & Pakes (2023), https://doi.org/10.1093/restud/rdac079
+    Andrews, Roth & Pakes (2023), https://doi.org/10.1093/restud/rdad004
 
     Examples
     --------
