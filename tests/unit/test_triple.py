@@ -289,6 +289,16 @@ def test_event_times_of_one_type_have_no_value():
     assert math.isnan(effect.estimate) and effect.notes
 
 
+def test_event_times_without_any_event_have_no_value():
+    one, other = random_types(6)
+    one[:4, 6] = other[:4, 6] = 0
+    panel, design = two_types(one, other), staggered(dict.fromkeys(range(4), 4))
+    fit = triple_event_study(panel, design, **TYPES)
+    assert math.isnan(fit.effects["2"].estimate) and "no event" in fit.effects["2"].notes[0]
+    assert fit.event_study().labels == tuple(str(e) for e in range(-4, one.shape[1] - 4))
+    assert math.isnan(fit.effect.estimate) and "event time 2" in " ".join(fit.effect.notes)
+
+
 def test_the_base_is_a_period_that_was_observed():
     """Nobody treated was seen right before the start: the period before that is the base."""
     rng = np.random.default_rng(7)

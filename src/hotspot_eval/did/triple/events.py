@@ -13,6 +13,7 @@ from hotspot_eval.did.assemble import SCALE, Told, impossible, inference_name
 from hotspot_eval.did.events import event_columns, fit_by_event
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
+from hotspot_eval.did.sample import Sample
 from hotspot_eval.did.triple.cells import NO_SHARE, Types, informative, lay_types
 from hotspot_eval.did.triple.estimate import check_options, others_of
 from hotspot_eval.did.triple.fit import SmallCounts, fit_types, varying
@@ -57,7 +58,8 @@ def triple_event_study(
     other than the base, which is the last period before the gap. What
     :func:`~hotspot_eval.did.triple_difference` assumes can show here: the ratio of the two types
     should not move before the start. Cells after the start in which treatment is off are left out.
-    An event time whose treated cells hold events of one type alone has no finite value: NaN.
+    An event time whose treated cells hold no event, or events of one type alone, has no finite
+    value: NaN.
 
     Examples
     --------
@@ -112,24 +114,28 @@ def triple_event_study(
 
 
 def _with_both_types(types: Types) -> tuple[Types, tuple[int, ...]]:
-    """Cells that tell a share, and the event times whose treated cells hold one type alone."""
-    lost: list[int] = []
+    """Cells that tell a share, and the event times whose treated cells tell none."""
+    every = np.unique(_event_times(types.sample)[1])
     while True:
         types = informative(types, types.sample.used)
         sample = types.sample
-        event = sample.when - sample.first[:, None]
-        shown = sample.used & sample.treated[:, None]
+        event, left = _event_times(sample)
         alone = []
-        for time in np.unique(event[shown]):
-            cells = shown & (event == time)
+        for time in np.unique(left):
+            cells = sample.used & sample.treated[:, None] & (event == time)
             one, both = float(sample.y[cells].sum()), float(types.total[cells].sum())
             if one in (0.0, both):
                 alone.append(int(time))
         if not alone:
-            return types, tuple(lost)
-        lost += alone
+            return types, tuple(int(e) for e in np.setdiff1d(every, left))
         used = sample.used & ~(sample.treated[:, None] & np.isin(event, alone))
         types = replace(types, sample=replace(sample, used=used))
+
+
+def _event_times(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Event time of every cell, shape (n, t), and of the treated areas' cells."""
+    event: NDArray[np.intp] = sample.when - sample.first[:, None]
+    return event, event[sample.used & sample.treated[:, None]]
 
 
 def _restored(times: list[int], columns: Float, lost: tuple[int, ...]) -> tuple[list[int], Float]:
