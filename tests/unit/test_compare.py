@@ -77,3 +77,33 @@ def test_the_tree():
     assert every.estimator == "none" and "nothing to compare with" in str(every)
     nothing = panel_of(world(), observed=np.arange(30)[:, None] + np.zeros((1, 12)) > 0)
     assert recommend(nothing, staggered({0: 5})).estimator == "none"
+
+
+def test_one_site_is_not_sent_to_an_estimator_that_has_no_answer():
+    panel, brief = panel_of(world()), Design(treated=[area(0)], start=month(5), end=month(6))
+    ended = recommend(panel, brief)
+    assert ended.estimator == "imputation"
+    assert any("synthetic_did needs treatment that stays on" in words for words in ended.because)
+    gap = np.ones((30, 12), dtype=bool)
+    gap[3, 2] = False
+    holed = recommend(panel_of(world(), observed=gap), staggered({0: 5}))
+    assert holed.estimator == "poisson_did" and "observed in every period" in str(holed)
+    alone = recommend(panel_of(world(n=2)), staggered({0: 5}))
+    assert alone.estimator == "poisson_did" and "a single control area" in str(alone)
+    for chosen, n in ((ended, 30), (alone, 2)):
+        design = brief if n == 30 else staggered({0: 5})
+        row = compare(panel_of(world(n=n)), design).set_index("estimator").loc[chosen.estimator]
+        assert row["lead"] and np.isfinite(row["estimate"])
+
+
+def test_the_tree_says_what_data_cannot_tell_it():
+    panel = panel_of(world(n=12))
+    told = recommend(panel, staggered(dict.fromkeys(range(6), 5)))
+    assert any("come down again by themselves" in words for words in told.beside)
+    assert any("only 6 control areas" in words for words in told.because)
+    assert any("if crime may have moved" in words for words in told.beside)
+    nearby = Design(treated=[area(0)], start=month(5), catchment=[area(1)])
+    assert "displacement for the catchment and the net effect" in recommend(panel, nearby).beside
+    assert any("conformal_test" in words for words in recommend(panel, nearby).beside)
+    late = recommend(panel, staggered({place: 3 + place // 2 for place in range(12)}))
+    assert late.estimator == "imputation" and "no area is never treated" in str(late)

@@ -45,7 +45,7 @@ def test_hotspots_against_the_rest_are_refused(world):
     found = balance(world, hottest(world))
     assert found.check.status == "failed"
     assert "not like the treated areas" in found.check.sentence
-    assert "not to be read as an effect" in found.check.sentence
+    assert "should not be read as an effect" in found.check.sentence
 
 
 def test_the_treated_outcome_is_not_read(world):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from hotspot_eval.errors import InputError
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.report import Part, PartRecord, figures
-from hotspot_eval.results import Check, Effect, Effects
+from hotspot_eval.report.render import shown_at
+from hotspot_eval.results import Check, Effect, Effects, TreatedCells
 
 TEXTS = {"title": "Fewer", "subtitle": "per cent", "alt": "Forest plot"}
 
@@ -137,6 +140,35 @@ def test_what_is_shown_is_escaped(part):
     assert "<script" not in html and "<b>" not in html and "<i>" not in html
     html = part.figure("f", _figure(), title="<b>", subtitle="s", alt='"><script>').html
     assert "<script" not in html and "<b>" not in html
+
+
+def test_effects_and_checks_are_shown_as_the_page_shows_them(part):
+    shown = part.effect(_effect(), role="primary", outcome="robbery")
+    assert (
+        "18.1% lower" in repr(shown) and "−18.1%" in shown.html and "Events prevented" in shown.html
+    )
+    evidence = pd.DataFrame({"share": [0.5]})
+    checks = [
+        Check(name="one", threat="t", status="failed", sentence="5 % of <b>.", evidence=evidence)
+    ]
+    shown = part.checks(checks)
+    assert (
+        "Failed" in shown.html
+        and "5% of &lt;b&gt;." in shown.html
+        and "The threat: t" in shown.html
+    )
+    assert "No effect to show." in part.by_outcome({}, role="secondary").html
+    assert "No check to show." in part.checks([]).html
+    unseen = part.minimum_detectable(-18.4, outcome="robbery")
+    assert "would have detected a reduction in robbery of 18.4%" in repr(unseen)
+
+
+def test_few_events_on_treated_cells_are_not_shown_on_publication(tmp_path):
+    cells = (TreatedCells(share=1.0, cells=3, events=3.0),)
+    effect = replace(_effect(), treated_cells=cells)
+    part = Part("04_effect", folder=tmp_path, disclosure="publication")
+    html = part.effect(effect, role="primary", outcome="robbery").html
+    assert "too few to be shown" in html and shown_at(html) == "publication"
 
 
 def test_ledger_rows_are_counts(part):

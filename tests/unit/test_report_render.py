@@ -57,6 +57,13 @@ def test_a_table_has_caption_scopes_and_a_key_to_its_signs():
     assert "not available" not in show_table(_table(role=["a"], n=[1]), "open").html
 
 
+def test_a_long_table_is_cut_and_says_so():
+    html = show_table(_table(draw=list(range(75)), p_value=[0.5] * 75), "open").html
+    assert html.count("<tr>") == 61 and "The first 60 of 75 rows" in html
+    assert '<th scope="col" class="n">p-value</th>' in html
+    assert "The first 60" not in show_table(_table(draw=list(range(60))), "open").html
+
+
 def test_a_figure_holds_its_image_and_texts():
     entry = FigureFile(
         name="f", file="f.png", title="Fewer", subtitle="per cent", alt="A plot", source="Met",

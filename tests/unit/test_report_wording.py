@@ -39,16 +39,19 @@ def test_three_lines_of_a_site():
     )
     effect, regression, unseen = wording.summary(record)
     assert effect == (
-        "Robbery: 18.1% fewer than expected without the operation (95% interval: 32.7% fewer to "
-        "0.4% fewer; incidence rate ratio 0.819, 0.673 to 0.996; p = 0.046)."
+        "Robbery: 18.1% lower than expected without the operation (95% interval: 32.7% lower to "
+        "0.4% lower; incidence rate ratio 0.819, 0.673 to 0.996; p = 0.046)."
     )
-    assert "places chosen in the same way where nothing was done showed 7.7% fewer" in regression
-    assert "a reduction in robbery of 18.4% is found with 80% power (test at 5%)" in unseen
+    assert "but nothing was done, robbery came out 7.7% lower" in regression
+    assert "already allows for this" not in regression
+    assert (
+        "would have detected a reduction in robbery of 18.4% with 80% probability (test at the 5%"
+    ) in unseen
 
 
 def test_what_is_not_in_the_record_is_said_to_be_missing():
     effect, regression, unseen = wording.summary(_record())
-    assert effect == "No primary effect is in the record."
+    assert effect == "No primary effect was recorded."
     assert "Regression to the mean was not assessed" in regression
     assert "the minimum detectable effect was not assessed" in unseen
 
@@ -76,11 +79,11 @@ def test_counts_are_told_on_their_own_scale():
 @pytest.mark.parametrize(
     ("percent", "words"),
     [
-        (-12.34, "12.3% fewer"),
-        (3.0, "3.0% more"),
+        (-12.34, "12.3% lower"),
+        (3.0, "3.0% higher"),
         (-0.04, "0.0% change"),
         (0.0, "0.0% change"),
-        (1234.5, "1,234.5% more"),
+        (1234.5, "1,234.5% higher"),
         (math.inf, "without bound"),
         (math.nan, "not available"),
     ],
@@ -93,6 +96,24 @@ def test_p_values():
     assert wording.p_value(0.0004) == "p < 0.001" and wording.p_cell(0.0004) == "<0.001"
     assert wording.p_value(0.05) == "p = 0.050" and wording.p_cell(math.nan) == "[x]"
     assert wording.kept_together("(p = 0.05)") == "(p\u00a0=\u00a00.05)"
+
+
+@pytest.mark.parametrize(
+    ("raw", "set_"),
+    [
+        ("-0.04 of 80 % (-.5 to -3)", "−0.04 of 80% (−.5 to −3)"),
+        ("2022-04 to E05-12 and x-1", "2022-04 to E05-12 and x-1"),
+        ("lockdown-2020-03", "lockdown-2020-03"),
+    ],
+)
+def test_one_style_of_per_cent_and_minus(raw, set_):
+    assert wording.kept_together(raw) == set_
+
+
+def test_replays_say_that_the_effect_allows_for_regression():
+    primary = _entry(-0.2, method="selection replay, adjusted for the past of the chosen areas")
+    record = _record(primary, _entry(-0.08, role="regression_to_mean"))
+    assert wording.summary(record)[1].endswith("The effect above already allows for this.")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +130,11 @@ def test_events_prevented_come_with_their_assumptions():
     cells = (TreatedCells(share=1.0, cells=36, events=400.0),)
     line = wording.prevented_line(_entry(-0.2, treated_cells=cells))
     assert line.startswith("Robbery: 89 events prevented on the treated areas")
-    for assumption in ("holds if the effect holds", "would have followed", "nothing moved"):
+    for assumption in (
+        "holds only if the effect holds",
+        "would otherwise have followed",
+        "nothing moved",
+    ):
         assert assumption in line
     assert "66 events more than expected" in wording.prevented_line(
         _entry(0.18, treated_cells=cells)

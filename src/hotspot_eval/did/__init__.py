@@ -1,8 +1,9 @@
 """Difference-in-differences: estimators that take a panel and a design."""
 
+from hotspot_eval.did.advice import Recommendation, recommend
 from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import GroupTime, group_time
-from hotspot_eval.did.compare import Recommendation, compare, recommend
+from hotspot_eval.did.compare import compare
 from hotspot_eval.did.counts import e_test, rirr, wdd, wdq
 from hotspot_eval.did.dispersion import window_dispersion
 from hotspot_eval.did.displacement import catchment_design, displacement, displacement_check

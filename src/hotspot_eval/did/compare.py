@@ -1,16 +1,16 @@
-"""All estimators side by side, why they differ, and which one the design calls for."""
+"""All estimators side by side, and why they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from hotspot_eval.design import Design
+from hotspot_eval.did.advice import recommend
 from hotspot_eval.did.bacon import bacon
 from hotspot_eval.did.cohorts import group_time
 from hotspot_eval.did.counts import rirr, wdd
@@ -24,9 +24,8 @@ from hotspot_eval.did.twoway import linear_did, poisson_did
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Quantity
 
-__all__ = ["COLUMNS", "Recommendation", "compare", "effect_row", "recommend"]
+__all__ = ["COLUMNS", "compare", "effect_row"]
 
-_FEW = 5
 Maker = tuple[Callable[[], Effect], str]
 ORDER = (
     "poisson_did",
@@ -61,115 +60,6 @@ COLUMNS = [
     "why",
     "notes",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """The estimator that the design calls for.
-
-    Parameters
-    ----------
-    estimator : str
-        Name of a function of this package.
-    because : tuple of str
-        The answers that led there, in order.
-    beside : tuple of str
-        What to show next to it, and what for.
-    """
-
-    estimator: str
-    because: tuple[str, ...]
-    beside: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        told = f"{self.estimator}: {'; '.join(self.because)}"
-        return f"{told}. Beside it: {'; '.join(self.beside)}" if self.beside else told
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row an answer, in order: the estimator, what led there, what to show beside it."""
-        rows = [("estimator", self.estimator)]
-        rows += [("because", words) for words in self.because]
-        rows += [("beside", words) for words in self.beside]
-        return pd.DataFrame(rows, columns=["part", "words"])
-
-    def _repr_html_(self) -> str:
-        because = "".join(f"<li>{escape(words)}</li>" for words in self.because)
-        beside = "".join(f"<li>{escape(words)}</li>" for words in self.beside)
-        told = f"<p><code>{escape(self.estimator)}</code>, because</p><ul>{because}</ul>"
-        return f"{told}<p>Beside it</p><ul>{beside}</ul>" if beside else told
-
-
-def recommend(panel: Panel, design: Design) -> Recommendation:
-    """Walk the decision tree: switching, one site, few treated, staggered, one start.
-
-    Notes
-    -----
-    In order: nothing to compare with → none; treatment that comes back after going off →
-    ``switchers``; one treated area → ``synthetic_did``; starts that differ, or treatment that goes
-    off → ``imputation``; else ``poisson_did``.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"area": list("AABBCCDD"), "month": ["2022-01", "2022-02"] * 4,
-    ...                       "count": [20, 10, 10, 6, 30, 31, 15, 16]})
-    >>> panel = Panel.from_counts(frame, area="area", period="month", count="count")
-    >>> print(recommend(panel, Design(treated=["A", "B"], start="2022-02")))
-    poisson_did: treatment stays on; 2 treated areas; one start. Beside it: replay or a
-    randomisation test, since fewer than five areas are treated; triple_difference with a type of
-    crime left alone, if recording or reporting changed where treatment began
-    """
-    sample = lay(panel, design, counts=False, keep_always=True)
-    starts = len(np.unique(sample.first[sample.treated]))
-    if sample.reason or (sample.treated.all() and starts == 1):
-        reason = sample.reason or (
-            "every area is treated at the same time: there is nothing to compare with, whatever "
-            "the estimator; add areas of another force"
-        )
-        return Recommendation(estimator="none", because=(reason,))
-    changes = np.diff((sample.treatment > 0).astype(int), axis=1)
-    switches = bool((changes < 0).any())
-    comes_back = bool(((changes > 0).sum(axis=1) + (sample.treatment[:, 0] > 0) > 1).any())
-    because = [OFF_AND_ON if comes_back else OFF if switches else "treatment stays on"]
-    because.append(f"{sample.n_treated} treated area{'s' if sample.n_treated > 1 else ''}")
-    name = "imputation" if starts > 1 or switches else "poisson_did"
-    if comes_back:
-        name = "switchers"
-    elif sample.n_treated == 1:
-        name = "synthetic_did"
-        because.append("one site: weighted controls, with placebo areas as the reference")
-    if sample.n_treated > 1:
-        because.append(
-            f"{starts} starts: no treated area may serve as a control"
-            if starts > 1
-            else "one start"
-        )
-    beside = _beside(sample, staggered=starts > 1, switches=switches, dosed=_dosed(design))
-    return Recommendation(estimator=name, because=tuple(because), beside=beside)
-
-
-OFF = "treatment goes off again: cells after that are left out"
-OFF_AND_ON = (
-    "treatment goes off again and comes back: the whole path since the first switch is followed"
-)
-
-
-def _beside(sample: Sample, *, staggered: bool, switches: bool, dosed: bool) -> tuple[str, ...]:
-    told = {
-        "replay or a randomisation test, since fewer than five areas are treated": (
-            sample.n_treated < _FEW
-        ),
-        "etwfe for effects by cohort and period": staggered,
-        "bacon for what a two-way estimate would rest on": staggered,
-        "distributed_lags for what lasts after treatment": switches,
-        "dose_did, after the intention to treat, since doses differ": dosed,
-        "triple_difference with a type of crime left alone, if recording or reporting changed "
-        "where treatment began": True,
-    }
-    return tuple(words for words, wanted in told.items() if wanted)
-
-
-def _dosed(design: Design) -> bool:
-    return len({spell.dose for spell in design.spells} - {None}) > 1
 
 
 def compare(

@@ -17,7 +17,7 @@ __all__ = ["Balance", "balance", "balance_of", "not_assessed", "profiles", "stan
 
 Vector = NDArray[np.float64]
 _NAME = "balance of controls"
-_THREAT = "Controls unlike the treated areas would have gone another way anyway."
+_THREAT = "Controls unlike the treated areas would have developed differently in any case."
 _POOR = 0.25
 _MEASURES = ("level", "trend", "recent rise")
 
@@ -148,8 +148,8 @@ def balance_of(
     poor = size > _POOR
     sentence = (
         f"These controls are not like the treated areas before the operation: {worst['measure']} "
-        f"differs by {size:.2f} standard deviations. A plain before-after comparison with them is "
-        "not to be read as an effect."
+        f"differs by {size:.2f} standard deviations. A plain before-after comparison with them "
+        "should not be read as an effect."
         if poor
         else f"Treated and controls differ by at most {size:.2f} standard deviations before the "
         f"operation ({worst['measure']})."

@@ -1,6 +1,7 @@
 """What a reviewer reads: one record, and the tables, pages and figures rendered from it."""
 
 from hotspot_eval.report import figures
+from hotspot_eval.report.comparison import comparison_frame, comparison_table
 from hotspot_eval.report.disclosure import Disclosure, apply_disclosure
 from hotspot_eval.report.entries import (
     Fact,
@@ -30,6 +31,8 @@ __all__ = [
     "StudyRecord",
     "Table",
     "apply_disclosure",
+    "comparison_frame",
+    "comparison_table",
     "figures",
     "hide_paths",
     "notebook_html",

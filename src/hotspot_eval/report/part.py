@@ -11,6 +11,7 @@ import pandas as pd
 
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger
+from hotspot_eval.report import wording
 from hotspot_eval.report.aggregates import DATA_ROWS, refuse_records
 from hotspot_eval.report.disclosure import Disclosure, Level
 from hotspot_eval.report.entries import (
@@ -26,7 +27,14 @@ from hotspot_eval.report.entries import (
 from hotspot_eval.report.figures.save import save_figure
 from hotspot_eval.report.files import slug, write_atomically
 from hotspot_eval.report.record import PART_SUFFIX, PartRecord
-from hotspot_eval.report.render import Shown, show_figure, show_table
+from hotspot_eval.report.render import (
+    Shown,
+    show_checks,
+    show_effects,
+    show_figure,
+    show_sentence,
+    show_table,
+)
 from hotspot_eval.results import Check, Effect, Effects
 
 __all__ = ["FIGURES", "Part"]
@@ -94,8 +102,16 @@ class Part:
         """The frame as it may be drawn: small counts missing, others rounded, on publication."""
         return self.disclosure.frame(frame, counts=counts)
 
-    def effect(self, effect: Effect, *, role: EffectRole, outcome: str, label: str = "") -> None:
-        """One effect; ``label`` (by default its method) tells it from others of its role."""
+    def effect(self, effect: Effect, *, role: EffectRole, outcome: str, label: str = "") -> Shown:
+        """One effect; ``label`` (by default its method) tells it from others of its role.
+
+        Returned, like every other entry, as the page will show it.
+        """
+        return self._show_effects([self._keep_effect(effect, role, outcome, label)])
+
+    def _keep_effect(
+        self, effect: Effect, role: EffectRole, outcome: str, label: str
+    ) -> ReportedEffect:
         entry = ReportedEffect(
             role=role,
             outcome=outcome,
@@ -104,30 +120,43 @@ class Part:
             part=self.name,
         )
         self._effects[(role, outcome, entry.label)] = entry
+        return entry
 
-    def effects(self, effects: Effects, *, role: EffectRole, outcome: str, label: str = "") -> None:
+    def effects(
+        self, effects: Effects, *, role: EffectRole, outcome: str, label: str = ""
+    ) -> Shown:
         """Several effects estimated together, under their own labels (after ``label``)."""
-        for name, effect in zip(effects.labels, effects, strict=True):
-            self.effect(
-                effect, role=role, outcome=outcome, label=f"{label}: {name}" if label else name
-            )
+        return self._show_effects(
+            [
+                self._keep_effect(effect, role, outcome, f"{label}: {name}" if label else name)
+                for name, effect in zip(effects.labels, effects, strict=True)
+            ]
+        )
 
     def by_outcome(
         self, effects: Mapping[str, Effect], *, role: EffectRole, label: str = ""
-    ) -> None:
+    ) -> Shown:
         """One effect for each outcome, of the same role and label."""
-        for outcome, effect in effects.items():
-            self.effect(effect, role=role, outcome=outcome, label=label)
+        return self._show_effects(
+            [self._keep_effect(effect, role, outcome, label) for outcome, effect in effects.items()]
+        )
 
-    def check(self, check: Check) -> None:
+    def _show_effects(self, entries: Sequence[ReportedEffect]) -> Shown:
+        shown = [entry.disclosed(self.disclosure) for entry in entries]
+        return show_effects(shown, self.disclosure.level)
+
+    def check(self, check: Check) -> Shown:
         """One check, with its evidence."""
-        refuse_records(f"check '{check.name}'", check.evidence)
-        self._checks[check.name] = ReportedCheck.from_check(check, part=self.name)
+        return self.checks([check])
 
-    def checks(self, checks: Iterable[Check]) -> None:
+    def checks(self, checks: Iterable[Check]) -> Shown:
         """Several checks."""
+        entries = []
         for check in checks:
-            self.check(check)
+            refuse_records(f"check '{check.name}'", check.evidence)
+            self._checks[check.name] = ReportedCheck.from_check(check, part=self.name)
+            entries.append(self._checks[check.name].disclosed(self.disclosure))
+        return show_checks(entries, self.disclosure.level)
 
     def minimum_detectable(
         self,
@@ -138,9 +167,9 @@ class Part:
         alpha: float = 0.05,
         method: str = "",
         notes: Sequence[str] = (),
-    ) -> None:
+    ) -> Shown:
         """The smallest change the study finds with the stated power; negative is a reduction."""
-        self._detectable[outcome] = MinimumDetectable(
+        entry = MinimumDetectable(
             outcome=outcome,
             percent=float(percent),
             power=power,
@@ -149,6 +178,8 @@ class Part:
             notes=tuple(notes),
             part=self.name,
         )
+        self._detectable[outcome] = entry
+        return show_sentence(wording.detectable_line([entry]), self.disclosure.level)
 
     def fact(self, name: str, value: object, *, sentence: str = "", count: bool = False) -> None:
         """One named value; ``{value}`` in the sentence is where it goes.

@@ -7,16 +7,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hotspot_eval.report import wording
 from hotspot_eval.report.disclosure import SUPPRESSED, Level
-from hotspot_eval.report.entries import Cell, FigureFile, Table
+from hotspot_eval.report.entries import Cell, FigureFile, ReportedCheck, ReportedEffect, Table
 from hotspot_eval.report.files import slug
 
-__all__ = ["Shown", "environment", "show_figure", "show_table", "shown_at", "written"]
+__all__ = [
+    "Shown",
+    "environment",
+    "show_checks",
+    "show_effects",
+    "show_figure",
+    "show_sentence",
+    "show_table",
+    "shown_at",
+    "written",
+]
 
 _LEVEL = re.compile(r'<div class="shown" data-disclosure="(\w+)">')
 
@@ -50,6 +61,7 @@ def environment() -> Environment:
     env.filters["plain"] = wording.plain
     env.filters["capital"] = wording.capital
     env.filters["together"] = wording.kept_together
+    env.filters["heading"] = wording.heading
     env.filters["anchor"] = slug
     env.filters["numeric"] = numeric
     env.filters["holds"] = holds
@@ -94,6 +106,29 @@ def show_table(table: Table, level: Level) -> Shown:
     return Shown(_shown("data_table", level, table), f"{table.caption}: {len(table.rows)} rows")
 
 
+def show_effects(entries: Sequence[ReportedEffect], level: Level) -> Shown:
+    """Effects as the page shows them, for a notebook; in words where there is no HTML."""
+    if not entries:
+        return show_sentence("No effect to show.", level)
+    id_ = "effects-" + slug("-".join((entries[0].role, entries[0].outcome, entries[0].label)))
+    html = _shown("effects_block", level, id_, "Estimates", list(entries))
+    return Shown(html, "\n".join(wording.effect_line(entry) for entry in entries))
+
+
+def show_checks(checks: Sequence[ReportedCheck], level: Level) -> Shown:
+    """Checks as the page shows them, for a notebook; in words where there is no HTML."""
+    if not checks:
+        return show_sentence("No check to show.", level)
+    html = _shown("checks_table", level, "checks-" + slug(checks[0].name), list(checks))
+    return Shown(html, "\n".join(f"{c.name}: {wording.check_line(c)}" for c in checks))
+
+
+def show_sentence(sentence: str, level: Level) -> Shown:
+    """One sentence as the page shows it, for a notebook."""
+    told = wording.kept_together(sentence)
+    return Shown(_framed(f"<p>{escape(told)}</p>", level), told)
+
+
 def show_figure(figure: FigureFile, png: bytes, level: Level) -> Shown:
     """A figure with title, subtitle and alternative text, for a notebook."""
     html = _shown("figure_block", level, figure, data_uri(png), "")
@@ -123,7 +158,11 @@ def _text(value: Cell, decimals: int | None) -> str:
 
 
 def _shown(name: str, level: Level, *arguments: Any) -> str:
-    return f'<div class="shown" data-disclosure="{level}">{_macro(name, *arguments)}</div>'
+    return _framed(_macro(name, *arguments), level)
+
+
+def _framed(html: str, level: Level) -> str:
+    return f'<div class="shown" data-disclosure="{level}">{html}</div>'
 
 
 def _macro(name: str, *arguments: Any) -> str:

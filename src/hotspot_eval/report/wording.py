@@ -8,9 +8,19 @@ from collections.abc import Sequence
 
 from hotspot_eval.report.entries import Cell, Fact, MinimumDetectable, ReportedCheck, ReportedEffect
 from hotspot_eval.report.record import SiteRecord, StudyRecord
+from hotspot_eval.report.vocabulary import (
+    GLOSSARY,
+    HEADINGS,
+    ROLE_NOTES,
+    ROLE_TITLES,
+    STATUS_SYMBOLS,
+    STATUS_WORDS,
+)
 from hotspot_eval.results import Effect, Quantity, Status
 
 __all__ = [
+    "GLOSSARY",
+    "ROLE_NOTES",
     "ROLE_TITLES",
     "STATUS_SYMBOLS",
     "STATUS_WORDS",
@@ -25,6 +35,7 @@ __all__ = [
     "effect_line",
     "fact_line",
     "forest_title",
+    "heading",
     "irr_cell",
     "kept_together",
     "number",
@@ -35,35 +46,22 @@ __all__ = [
     "prevented_line",
     "regression_line",
     "sample_cell",
+    "setting",
+    "signed_cell",
     "status_counts",
     "study_line",
     "summary",
     "unit",
 ]
 
-STATUS_WORDS: dict[Status, str] = {
-    "passed": "Passed",
-    "failed": "Failed",
-    "not assessed": "Not assessed",
-}
-STATUS_SYMBOLS: dict[Status, str] = {"passed": "✓", "failed": "✕", "not assessed": "○"}
-ROLE_TITLES = {
-    "primary": "Primary effect",
-    "secondary": "Secondary effects",
-    "displacement": "Displacement, diffusion and net effect",
-    "regression_to_mean": "Regression to the mean",
-    "robustness": "Other methods and samples",
-    "output": "Police outputs (not outcomes)",
-}
-
 
 def summary(record: SiteRecord) -> tuple[str, ...]:
-    """Three lines: the effect, regression to the mean, and what could not have been seen."""
+    """Three lines: the effect, regression to the mean, and the smallest detectable change."""
     if record.status == "failed":
         return (f"The evaluation of this site did not finish: {record.reason}",)
     primary = record.primary
     if primary is None:
-        first, outcome = "No primary effect is in the record.", ""
+        first, outcome = "No primary effect was recorded.", ""
     else:
         first, outcome = effect_line(primary), primary.outcome
     return first, regression_line(record, outcome), detectable_line(record.detectable, outcome)
@@ -78,8 +76,8 @@ def effect_line(entry: ReportedEffect) -> str:
     ...                               inference="cluster-robust")
     >>> entry = ReportedEffect(role="primary", outcome="robbery", label="", effect=effect)
     >>> print(effect_line(entry))
-    Robbery: 18.1% fewer than expected without the operation (95% interval: 25.8% fewer to
-    9.7% fewer; incidence rate ratio 0.819, 0.742 to 0.903; p < 0.001).
+    Robbery: 18.1% lower than expected without the operation (95% interval: 25.8% lower to
+    9.7% lower; incidence rate ratio 0.819, 0.742 to 0.903; p < 0.001).
     """
     effect, name = entry.effect, capital(entry.outcome)
     if math.isnan(effect.estimate):
@@ -106,13 +104,13 @@ def effect_line(entry: ReportedEffect) -> str:
 
 
 def regression_line(record: SiteRecord, outcome: str = "") -> str:
-    """How much of a fall was to be expected from the selection alone, if the record has it."""
+    """The change expected from the selection of places alone, if the record has it."""
     entries = record.with_role("regression_to_mean")
     entry = next((e for e in entries if e.outcome == outcome), entries[0] if entries else None)
     if entry is None:
         return (
             "Regression to the mean was not assessed: places chosen because counts were high tend "
-            "to fall back without any intervention, and the estimate may contain that fall."
+            "to fall back without any intervention, and the estimate may include that fall."
         )
     effect = entry.effect
     if math.isnan(effect.estimate):
@@ -123,27 +121,33 @@ def regression_line(record: SiteRecord, outcome: str = "") -> str:
     else:
         size = f"{_signed(effect.estimate, _digits(effect))} {unit(effect)}"
     return (
-        f"Regression to the mean: places chosen in the same way where nothing was done showed "
-        f"{size} in {plain(entry.outcome)} on the same measure."
+        "Regression to the mean: where places were chosen in the same way but nothing was done, "
+        f"{plain(entry.outcome)} came out {size}, on the same measure.{_allowed_for(record)}"
     )
 
 
+def _allowed_for(record: SiteRecord) -> str:
+    primary = record.primary
+    replayed = primary is not None and primary.effect.method.startswith("selection replay")
+    return " The effect above already allows for this." if replayed else ""
+
+
 def detectable_line(entries: Sequence[MinimumDetectable], outcome: str = "") -> str:
-    """What could not have been seen, or that this was not assessed."""
+    """The smallest change likely to be detected, or that this was not assessed."""
     entry = next((e for e in entries if e.outcome == outcome), entries[0] if entries else None)
     if entry is None:
         return (
-            "What could not have been seen: the minimum detectable effect was not assessed, so a "
-            "result that includes no change does not say that there was none."
+            "Smallest detectable change: the minimum detectable effect was not assessed, so an "
+            "interval that includes no change is not evidence that there was none."
         )
     if math.isnan(entry.percent):
-        return f"What could not have been seen could not be worked out ({_joined(entry.notes)})."
+        return f"Smallest detectable change: could not be worked out ({_joined(entry.notes)})."
     size = f"{abs(entry.percent):.1f}%"
     kind = "reduction" if entry.percent < 0 else "increase"
     return (
-        f"What could not have been seen: a {kind} in {plain(entry.outcome)} of {size} is found "
-        f"with {100 * entry.power:.0f}% power (test at {100 * entry.alpha:g}%); smaller ones "
-        "are missed more often."
+        f"Smallest detectable change: this study would have detected a {kind} in "
+        f"{plain(entry.outcome)} of {size} with {100 * entry.power:.0f}% probability (test at the "
+        f"{100 * entry.alpha:g}% level); it is more likely to miss anything smaller."
     )
 
 
@@ -157,9 +161,9 @@ def prevented_line(entry: ReportedEffect) -> str:
     return (
         f"{capital(entry.outcome)}: {_whole(abs(told.value))} events {more} on the treated areas "
         f"and periods ({_level(entry.effect)} interval of events prevented: {ends}). "
-        "This is the expected number without the operation minus the number observed there; it "
-        "holds if the effect holds, treated places would have followed the comparison, and "
-        "nothing moved elsewhere."
+        "This is the number expected without the operation minus the number observed. It "
+        "holds only if the effect holds, the treated places would otherwise have followed the "
+        "comparison, and nothing moved elsewhere."
     )
 
 
@@ -200,7 +204,7 @@ def change(percent: float) -> str:
     Examples
     --------
     >>> change(-12.34), change(3.0), change(0.01)
-    ('12.3% fewer', '3.0% more', '0.0% change')
+    ('12.3% lower', '3.0% higher', '0.0% change')
     """
     if math.isnan(percent):
         return "not available"
@@ -208,7 +212,7 @@ def change(percent: float) -> str:
         return "without bound"
     if abs(percent) < 0.05:
         return "0.0% change"
-    return f"{abs(percent):,.1f}% {'fewer' if percent < 0 else 'more'}"
+    return f"{abs(percent):,.1f}% {'lower' if percent < 0 else 'higher'}"
 
 
 def number(value: Cell) -> str:
@@ -230,9 +234,30 @@ def number(value: Cell) -> str:
     return {"inf": "∞", "-inf": "−∞"}.get(value, value)
 
 
+def heading(column: str) -> str:
+    """A column's name as a reader expects it at the head of a table.
+
+    Examples
+    --------
+    >>> heading("p_value"), heading("treated_areas")
+    ('p-value', 'Treated areas')
+    """
+    return HEADINGS.get(column) or capital(column)
+
+
+def setting(value: Cell) -> str:
+    """A setting as it was written: a seed or a year is no quantity."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value}"
+    return number(value)
+
+
 def kept_together(sentence: str) -> str:
-    """A sentence whose ``p = …`` does not break across lines."""
-    return re.sub(r"p ([<=]) (\d)", "p\u00a0\\1\u00a0\\2", sentence)
+    """A sentence as the page sets it: one style of per cent and minus, ``p = …`` on one line."""
+    told = re.sub(r"(?<=\d) %", "%", sentence)
+    told = re.sub(r"\bpoisson\b(?!_)", "Poisson", told)
+    told = re.sub(r"(?<![\w.)%])-(?=\.?\d)", "−", told)
+    return re.sub(r"p ([<=]) (\d)", "p\u00a0\\1\u00a0\\2", told)
 
 
 def p_value(value: float) -> str:
@@ -245,9 +270,9 @@ def p_value(value: float) -> str:
 def effect_cell(effect: Effect) -> tuple[str, str]:
     """The effect and its interval for a table: per cent where it has one, else its own scale."""
     if effect.scale == "log_irr":
-        return _cell(effect.percent_change(), digits=1, suffix="%")
+        return signed_cell(effect.percent_change(), digits=1, suffix="%")
     own = Quantity(value=effect.estimate, low=effect.ci_low, high=effect.ci_high, unit="")
-    return _cell(own, digits=_digits(effect))
+    return signed_cell(own, digits=_digits(effect))
 
 
 def unit(effect: Effect) -> str:
@@ -262,14 +287,14 @@ def unit(effect: Effect) -> str:
 
 def irr_cell(effect: Effect) -> tuple[str, str]:
     """Incidence rate ratio and its interval for a table."""
-    return _cell(effect.as_irr(), digits=3) if effect.scale == "log_irr" else ("[z]", "")
+    return signed_cell(effect.as_irr(), digits=3) if effect.scale == "log_irr" else ("[z]", "")
 
 
 def prevented_cell(entry: ReportedEffect) -> tuple[str, str]:
     """Events prevented and their interval for a table; placebos and outputs prevent nothing."""
     if entry.role in ("regression_to_mean", "output"):
         return "[z]", ""
-    return _cell(entry.effect.crimes_prevented(), digits=0)
+    return signed_cell(entry.effect.crimes_prevented(), digits=0)
 
 
 def p_cell(value: float) -> str:
@@ -281,10 +306,10 @@ def p_cell(value: float) -> str:
 
 def sample_cell(effect: Effect) -> str:
     """How many areas, periods and clusters are behind an effect."""
-    told = f"{effect.n_treated:,} treated and {effect.n_control:,} control areas"
+    told = f"{effect.n_treated:,} treated and {_several(effect.n_control, 'control area')}"
     if effect.n_periods:
-        told += f", {effect.n_periods:,} periods"
-    return f"{told}, {effect.n_clusters:,} clusters" if effect.n_clusters else told
+        told += f", {_several(effect.n_periods, 'period')}"
+    return f"{told}, {_several(effect.n_clusters, 'cluster')}" if effect.n_clusters else told
 
 
 def checks_line(checks: Sequence[ReportedCheck]) -> str:
@@ -292,7 +317,7 @@ def checks_line(checks: Sequence[ReportedCheck]) -> str:
     threats = f"{len(checks)} threat{'' if len(checks) == 1 else 's'}"
     return (
         f"{threats}: {counts_cell(checks)}. Passed means that the check found nothing "
-        "against the study, not that the threat is ruled out."
+        "against the study, not that the threat has been ruled out."
     )
 
 
@@ -323,7 +348,8 @@ def forest_title(study: StudyRecord) -> str:
     return f"Of {sites}, {' and '.join(part for part in found if part)}" if told else f"{sites}"
 
 
-def _cell(told: Quantity, *, digits: int, suffix: str = "") -> tuple[str, str]:
+def signed_cell(told: Quantity, *, digits: int, suffix: str = "") -> tuple[str, str]:
+    """A quantity and its interval for a table."""
     if math.isnan(told.value):
         return "[x]", ""
     value, low, high = (_signed(v, digits, suffix) for v in (told.value, told.low, told.high))
@@ -359,6 +385,10 @@ def _signed(value: float, digits: int, suffix: str = "") -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{round(value, digits) + 0.0:,.{digits}f}{suffix}".replace("-", "−")
+
+
+def _several(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _whole(value: float) -> str:

@@ -26,7 +26,7 @@ _VERSION = 1
 _MOST_BYTES = 50_000_000
 _SHOWN = 5
 _NAME = "pre-specification"
-_THREAT = "Choices made after the outcome was seen can be made until it says what is wanted."
+_THREAT = "Choices made after seeing the outcome can be adjusted until the result suits."
 _COLUMNS = ["since", "field", "locked", "now"]
 
 

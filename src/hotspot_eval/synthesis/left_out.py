@@ -16,7 +16,7 @@ from hotspot_eval.synthesis.random_effects import FEW, TauMethod, covariance_of,
 __all__ = ["SitesLeftOut", "leave_one_site_out"]
 
 _NAME = "leave one site out of the mean"
-_THREAT = "One site may carry the mean of all."
+_THREAT = "The mean may depend on a single site."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -113,7 +113,7 @@ def _check(whole: Effect, effects: Mapping[str, Effect]) -> Check:
             name=_NAME,
             threat=_THREAT,
             status="not assessed",
-            sentence="There are fewer than three sites: without one there is no mean to speak of.",
+            sentence="There are fewer than three sites, so the mean cannot be checked without one of them.",
         )
     turned = [name for name, e in effects.items() if _includes_none(e) != _includes_none(whole)]
     most = max(effects, key=lambda name: abs(effects[name].estimate - whole.estimate))
@@ -144,4 +144,4 @@ def _told(effect: Effect) -> str:
     if effect.scale != "log_irr":
         return f"{effect.estimate:.3g}"
     percent = effect.percent_change().value
-    return f"{abs(percent):.1f}% {'fewer' if percent < 0 else 'more'}"
+    return f"{abs(percent):.1f}% {'lower' if percent < 0 else 'higher'}"
