@@ -9,13 +9,12 @@ import pandas as pd
 
 from hotspot_eval.errors import check_level, check_type
 from hotspot_eval.results import Check, Effects, Fit
-from hotspot_eval.significance import normal_or_t_interval, normal_or_t_p_value, wald_p_value
+from hotspot_eval.significance import detectable_effect, joint_test, normal_or_t_p_value
 
 __all__ = ["pretrend"]
 
 _NAME = "parallel trends"
 _THREAT = "Treated and control areas were already drifting apart before the start."
-_Z_80 = 0.8416212335729143
 
 
 def pretrend(study: Fit | Effects, *, level: float = 0.05) -> Check:
@@ -87,7 +86,7 @@ def _slope(
     weights = lag / (lag @ lag)
     estimate = float(weights @ event.vector[pre])
     error = math.sqrt(float(weights @ event.covariance[np.ix_(pre, pre)] @ weights))
-    reach = normal_or_t_interval(0.0, error, df=event.df, level=1.0 - level)[1] + _Z_80 * error
+    reach = detectable_effect(error, df=event.df, level=1.0 - level)
     after = times[(times >= 0) & (times < np.iinfo(int).max)]
     horizon = float(np.mean(after - base)) if len(after) else 1.0
     return {
@@ -104,20 +103,16 @@ def _slope(
 
 
 def _joint(event: Effects, pre: np.ndarray) -> list[dict[str, object]]:
-    covariance = event.covariance[np.ix_(pre, pre)]
-    q, eta = len(pre), event.df
-    if eta - q + 1.0 < 2.0 or np.linalg.matrix_rank(covariance, hermitian=True) < q:
+    test = joint_test(event.vector[pre], event.covariance[np.ix_(pre, pre)], df=event.df)
+    if test.df < len(pre) or math.isnan(test.p_value):
         return []
-    wald = float(event.vector[pre] @ np.linalg.solve(covariance, event.vector[pre]))
-    below = eta - q + 1.0
-    scaled = wald if math.isinf(eta) else wald * below / eta
     return [
         {
             "test": "all effects before the start",
-            "statistic": scaled,
-            "df": float(q),
-            "df_denominator": below,
-            "p_value": wald_p_value(scaled, df=q, df_denominator=below),
+            "statistic": test.statistic,
+            "df": float(test.df),
+            "df_denominator": test.df_denominator,
+            "p_value": test.p_value,
         }
     ]
 

@@ -22,7 +22,12 @@ from hotspot_eval.errors import (
 from hotspot_eval.inference.labels import check_estimator
 from hotspot_eval.panel import Panel, area_ids
 from hotspot_eval.results import Effect, Effects
-from hotspot_eval.significance import Alternative, normal_or_t_interval, p_value_from_draws
+from hotspot_eval.significance import (
+    Alternative,
+    largest_t,
+    normal_or_t_interval,
+    p_value_from_draws,
+)
 
 __all__ = [
     "Randomization",
@@ -190,15 +195,10 @@ def simultaneous_band(
     shown = np.flatnonzero((errors > 0) & np.isfinite(effects.vector))
     rows = np.full((len(effects), 5), np.nan)
     if len(shown):
-        scale = errors[shown]
-        correlation = effects.covariance[np.ix_(shown, shown)] / np.outer(scale, scale)
-        values, vectors = np.linalg.eigh((correlation + correlation.T) / 2.0)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        z = rng.standard_normal((draws, len(shown))) @ root.T
-        if np.isfinite(effects.df):
-            z /= np.sqrt(rng.chisquare(effects.df, draws) / effects.df)[:, None]
-        critical = float(np.quantile(np.abs(z).max(axis=1), effects.ci_level))
-        for place, error in zip(shown, scale, strict=True):
+        covariance = effects.covariance[np.ix_(shown, shown)]
+        largest = largest_t(covariance, errors[shown], df=effects.df, rng=rng, draws=draws)
+        critical = float(np.quantile(largest, effects.ci_level))
+        for place, error in zip(shown, errors[shown], strict=True):
             value = float(effects.vector[place])
             low, high = normal_or_t_interval(
                 value, float(error), df=effects.df, level=effects.ci_level

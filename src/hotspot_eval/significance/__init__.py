@@ -1,6 +1,7 @@
 """The one place where statistics and draws become p-values and intervals."""
 
 from hotspot_eval.significance.draws import (
+    largest_t,
     p_value_from_all,
     p_value_from_draws,
     p_values_from_draws,
@@ -12,8 +13,11 @@ from hotspot_eval.significance.draws import (
 from hotspot_eval.significance.families import Adjustment, adjust_p_values, check_rejection_possible
 from hotspot_eval.significance.known import (
     Alternative,
+    JointTest,
+    detectable_effect,
     equivalence_p_value,
     folded_normal_critical_value,
+    joint_test,
     normal_or_t_interval,
     normal_or_t_p_value,
     poisson_e_test,
@@ -24,10 +28,14 @@ from hotspot_eval.significance.known import (
 __all__ = [
     "Adjustment",
     "Alternative",
+    "JointTest",
     "adjust_p_values",
     "check_rejection_possible",
+    "detectable_effect",
     "equivalence_p_value",
     "folded_normal_critical_value",
+    "joint_test",
+    "largest_t",
     "normal_or_t_interval",
     "normal_or_t_p_value",
     "p_value_from_all",

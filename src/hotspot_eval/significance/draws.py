@@ -12,6 +12,7 @@ from hotspot_eval.errors import InputError, Problem, check_choice
 from hotspot_eval.significance.known import Alternative
 
 __all__ = [
+    "largest_t",
     "p_value_from_all",
     "p_value_from_draws",
     "p_values_from_draws",
@@ -270,3 +271,48 @@ def weighted_critical_value(draws: ArrayLike, weights: ArrayLike, *, level: floa
         return math.inf
     kept = size[weighted_p_values(size, draws, weights) > 1.0 - level]
     return float(np.nextafter(kept[-1], math.inf))
+
+
+def largest_t(
+    covariance: NDArray[np.float64],
+    std_error: NDArray[np.float64],
+    *,
+    df: float,
+    rng: np.random.Generator,
+    draws: int,
+) -> NDArray[np.float64]:
+    """Draws of the largest |t| of M effects that are all 0, shape (draws,).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (M, M)
+    std_error : ndarray, shape (M,)
+        Above 0.
+    df : float
+        Of one χ² behind all errors; infinite: normal.
+    rng : Generator
+    draws : int
+
+    Notes
+    -----
+    Their quantile is the critical value of bands that hold for all effects at once (sup-t).
+
+    References
+    ----------
+    Montiel Olea & Plagborg-Møller (2019), https://doi.org/10.1002/jae.2656
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> t = largest_t(np.eye(1), np.ones(1), df=math.inf, rng=rng, draws=99_999)
+    >>> round(float(np.quantile(t, 0.95)), 1)
+    2.0
+    """
+    correlation = covariance / np.outer(std_error, std_error)
+    values, vectors = np.linalg.eigh((correlation + correlation.T) / 2.0)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    t = rng.standard_normal((draws, len(std_error))) @ root.T
+    if np.isfinite(df):
+        t /= np.sqrt(rng.chisquare(df, draws) / df)[:, None]
+    largest: NDArray[np.float64] = np.abs(t).max(axis=1)
+    return largest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,8 +16,11 @@ from hotspot_eval.errors import check_choice
 
 __all__ = [
     "Alternative",
+    "JointTest",
+    "detectable_effect",
     "equivalence_p_value",
     "folded_normal_critical_value",
+    "joint_test",
     "normal_or_t_interval",
     "normal_or_t_p_value",
     "poisson_e_test",
@@ -24,6 +28,7 @@ __all__ = [
     "wald_p_value",
 ]
 
+_LEAST_DF = 2.0
 Alternative = Literal["two-sided", "less", "greater"]
 
 
@@ -92,6 +97,82 @@ def wald_p_value(statistic: float, *, df: float, df_denominator: float = math.in
     if math.isinf(df_denominator):
         return float(stats.chi2.sf(statistic, df))
     return float(stats.f.sf(statistic / df, df, df_denominator))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointTest:
+    """A joint test: statistic/df is F(df, df_denominator), or the statistic χ²(df)."""
+
+    statistic: float
+    df: int
+    df_denominator: float
+    p_value: float
+
+
+def joint_test(
+    vector: NDArray[np.float64], covariance: NDArray[np.float64], *, df: float = math.inf
+) -> JointTest:
+    """Test that effects are all 0, their covariance estimated with ``df`` degrees of freedom.
+
+    Parameters
+    ----------
+    vector : ndarray, shape (q,)
+    covariance : ndarray, shape (q, q)
+    df : float
+        η, those of a single effect; infinite: the covariance is known.
+
+    Returns
+    -------
+    JointTest
+        ``df`` is the rank r of the covariance, below q where effects are linear functions of each
+        other. The p-value is NaN where η − r + 1 is below 2: too little is known of so many.
+
+    Notes
+    -----
+    Hotelling's T² = v′V⁺v as F: T²(η − r + 1)/(ηr) on r and η − r + 1 degrees of freedom. The
+    statistic is T²(η − r + 1)/η.
+
+    References
+    ----------
+    Pustejovsky & Tipton (2018), https://doi.org/10.1080/07350015.2016.1247004
+
+    Examples
+    --------
+    >>> round(joint_test(np.array([2.0, 1.0]), np.eye(2), df=10.0).p_value, 4)
+    0.1613
+    """
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    solved = (
+        np.linalg.solve(covariance, vector)
+        if rank == len(vector)
+        else np.linalg.pinv(covariance, hermitian=True) @ vector
+    )
+    squared, below = float(vector @ solved), df - rank + 1.0
+    statistic = squared if math.isinf(df) else squared * below / df
+    told = rank > 0 and below >= _LEAST_DF
+    p_value = wald_p_value(statistic, df=rank, df_denominator=below) if told else math.nan
+    return JointTest(statistic=statistic, df=rank, df_denominator=below, p_value=p_value)
+
+
+def detectable_effect(
+    std_error: float, *, df: float = math.inf, level: float = 0.95, power: float = 0.8
+) -> float:
+    """Effect that a two-sided t test at 1 − ``level`` finds with the chance ``power``.
+
+    Notes
+    -----
+    (t_{(1 + level)/2, df} + t_{power, df})·error, within 2.5 % of the non-central t from 3 df on.
+
+    References
+    ----------
+    Bloom (1995), https://doi.org/10.1177/0193841X9501900504
+
+    Examples
+    --------
+    >>> round(detectable_effect(1.0), 2), round(detectable_effect(1.0, df=5.0), 2)
+    (2.8, 3.49)
+    """
+    return (_quantile(0.5 + level / 2.0, df) + _quantile(power, df)) * std_error
 
 
 def power_of_t(effect: float, *, df: float, level: float = 0.95, stretch: float = 1.0) -> float:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.did.cohorts.weights import Weighting
-from hotspot_eval.significance import normal_or_t_interval
+from hotspot_eval.significance import largest_t, normal_or_t_interval
 
 __all__ = ["band_table", "drawn_bands", "multiplied_bands"]
 
@@ -18,7 +18,12 @@ _NORMAL_IQR = 1.3489795003921634
 def multiplied_bands(
     weighting: Weighting, moved: Float, df: float, *, level: float
 ) -> pd.DataFrame:
-    """From centred bootstrap draws, shape (draws, M): errors from their interquartile range."""
+    """From centred bootstrap draws, shape (draws, M): errors from their interquartile range.
+
+    References
+    ----------
+    Callaway & Sant'Anna (2021), https://doi.org/10.1016/j.jeconom.2020.12.001, algorithm 1
+    """
     spread = (np.quantile(moved, 0.75, axis=0) - np.quantile(moved, 0.25, axis=0)) / _NORMAL_IQR
     fixed = ~(spread > 0) | ~np.isfinite(weighting.values)
     ratio = np.abs(moved[:, ~fixed]) / spread[~fixed]
@@ -44,15 +49,14 @@ def drawn_bands(
     error = np.where(np.isin(np.arange(len(error)), shown), error, np.nan)
     critical = float("nan")
     if len(shown):
-        scale = error[shown]
-        correlation = covariance[np.ix_(shown, shown)] / np.outer(scale, scale)
-        values, vectors = np.linalg.eigh((correlation + correlation.T) / 2.0)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        z = rng.standard_normal((draws, len(shown))) @ root.T
-        least = float(np.min(df[shown]))
-        if np.isfinite(least):
-            z /= np.sqrt(rng.chisquare(least, draws) / least)[:, None]
-        critical = float(np.quantile(np.abs(z).max(axis=1), level, method="higher"))
+        largest = largest_t(
+            covariance[np.ix_(shown, shown)],
+            error[shown],
+            df=float(np.min(df[shown])),
+            rng=rng,
+            draws=draws,
+        )
+        critical = float(np.quantile(largest, level, method="higher"))
     return band_table(weighting.labels, weighting.values, error, critical, level, df)
 
 

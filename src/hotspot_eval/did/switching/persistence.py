@@ -7,7 +7,7 @@ import pandas as pd
 
 from hotspot_eval.errors import check_level, check_number, check_type
 from hotspot_eval.results import Check, Effects, Fit, Status
-from hotspot_eval.significance import equivalence_p_value, wald_p_value
+from hotspot_eval.significance import equivalence_p_value, joint_test
 
 __all__ = ["carry_over_check", "placebo_check"]
 
@@ -34,7 +34,8 @@ def carry_over_check(study: Fit | Effects, *, bound: float, level: float = 0.05)
     Notes
     -----
     Joint: Hotelling's T² as F on q and η − q + 1 degrees of freedom, η those of the fit, as in
-    :func:`~hotspot_eval.did.pretrend`. Equivalence: two one-sided tests of each effect against
+    :func:`~hotspot_eval.did.pretrend`; where these are too few for q effects the smallest single
+    p-value times q (Bonferroni). Equivalence: two one-sided tests of each effect against
     ±bound; all hold at once at the largest p-value (intersection–union).
 
     References
@@ -151,12 +152,10 @@ def _row(effects: Effects, place: int, bound: float) -> dict[str, float | str]:
 
 def _joint(effects: Effects, places: np.ndarray) -> float:
     """Joint p-value; the smallest single one × their number where the covariance is too thin."""
-    covariance = effects.covariance[np.ix_(places, places)]
-    vector, q = effects.vector[places], len(places)
-    below = effects.df - q + 1.0
-    if below < 2.0 or np.linalg.matrix_rank(covariance, hermitian=True) < q:
-        smallest = min(effects[effects.labels[k]].p_value for k in places)
-        return min(1.0, q * smallest)
-    wald = float(vector @ np.linalg.solve(covariance, vector))
-    scaled = wald if np.isinf(effects.df) else wald * below / effects.df
-    return wald_p_value(scaled, df=q, df_denominator=below)
+    test = joint_test(
+        effects.vector[places], effects.covariance[np.ix_(places, places)], df=effects.df
+    )
+    if test.df == len(places) and not np.isnan(test.p_value):
+        return test.p_value
+    smallest = min(effects[effects.labels[k]].p_value for k in places)
+    return min(1.0, len(places) * smallest)
