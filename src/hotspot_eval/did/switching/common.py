@@ -22,19 +22,19 @@ from hotspot_eval.did.covariates import CovariatesLike, standardised
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, regress
 from hotspot_eval.did.sample import Sample, lay
-from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
-from hotspot_eval.errors import check_choice, check_level
+from hotspot_eval.did.twoway import ClusterBy, LinearDid, PeriodEffects, PoissonDid, clusters
+from hotspot_eval.errors import check_choice
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Fit, TreatedCells
 
-__all__ = ["Asked", "fit_columns"]
+__all__ = ["Options", "fit_columns"]
 
 Float = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The options that estimators of this room share; see ``distributed_lags``."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What regressions of this room share, as in :class:`~hotspot_eval.did.PoissonDid`."""
 
     model: Model
     cluster: ClusterBy
@@ -45,10 +45,17 @@ class Asked:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, get_args(Model))
-        check_choice("cluster", self.cluster, get_args(ClusterBy))
-        check_choice("period_effects", self.period_effects, get_args(PeriodEffects))
-        check_choice("correction", self.correction, get_args(Correction))
-        check_level("ci_level", self.ci_level)
+        self.two_way()
+
+    def two_way(self) -> PoissonDid | LinearDid:
+        """The estimator of one column, treatment itself, with the same options."""
+        return (PoissonDid if self.model == "poisson" else LinearDid)(
+            cluster=self.cluster,
+            period_effects=self.period_effects,
+            covariates=self.covariates,
+            correction=self.correction,
+            ci_level=self.ci_level,
+        )
 
     def lay(self, panel: Panel, design: Design) -> Sample:
         """The cells of the model."""
@@ -72,32 +79,36 @@ def fit_columns(
     columns: Float,
     terms: tuple[str, ...],
     told: Told,
-    asked: Asked,
+    options: Options,
     *,
     lead: int = 0,
     cells: dict[str, tuple[TreatedCells, ...]],
     notes: tuple[str, ...] = (),
 ) -> Fit:
-    """Coefficients of ``columns``, shape (P, n, t); ``.effect`` is that at place ``lead``.
+    """δ of columns x of shape (P, n, t); ``.effect`` is that at place ``lead``.
 
     Parameters
     ----------
     cells : dict of term to treated cells
         What turns a term into events prevented; terms that are not there tell none.
+
+    Notes
+    -----
+    log E[y_it] (or E[y_it]) = α_i + γ_t + Σ_p δ_p x_pit: :func:`~hotspot_eval.did.model.regress`.
     """
     if sample.reason:
         return impossible(sample, sample.reason, told, terms=terms)
-    codes = clusters(sample, asked.cluster)
+    codes = clusters(sample, options.cluster)
     regression = regress(
         sample,
         columns,
-        model=asked.model,
+        model=options.model,
         cluster=codes,
-        strata=sample.cluster if asked.period_effects == "cluster" else None,
-        covariates=standardised(asked.covariates, sample.areas),
-        correction=asked.correction,
+        strata=sample.cluster if options.period_effects == "cluster" else None,
+        covariates=standardised(options.covariates, sample.areas),
+        correction=options.correction,
     )
-    told = replace(told, inference=inference_name(asked.correction, asked.cluster, regression))
+    told = replace(told, inference=inference_name(options.correction, options.cluster, regression))
     parts = tuple(
         replace(
             effect_of(sample, regression, unit, told.of(term), cluster=codes, notes=notes),

@@ -12,7 +12,7 @@ from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told, no_effect, sample_counts
 from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.switching.linear import Errors, Noise, noise_of
+from hotspot_eval.did.switching.variance import Errors, Variance, variance_of
 from hotspot_eval.did.twoway import ClusterBy, clusters
 from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
@@ -23,6 +23,7 @@ __all__ = ["did_m"]
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 LABELS = ("all", "joiners", "leavers", "placebo")
+ALL, JOINERS, LEAVERS, PLACEBO = range(len(LABELS))
 _NOBODY = {
     "all": "no area changes treatment between periods in which another stays as it was",
     "joiners": "no area goes on while another stays off",
@@ -58,13 +59,17 @@ def did_m(
 
     Notes
     -----
-    DID_M = Σ_t (N₊ₜ·DID₊ₜ + N₋ₜ·DID₋ₜ)/N over consecutive periods, with
-    DID₊ₜ = mean change of areas that go on − mean change of areas that stay off, and
-    DID₋ₜ = mean change of areas that stay on − mean change of areas that go off. Assumes parallel
-    trends in numbers among areas with the same treatment in the period before, *and that nothing
-    lasts*: an area off again is as one never treated. Where deterrence may last use
-    :func:`~hotspot_eval.did.switchers`. Changes without a stable area to compare with are left out
-    and counted in the notes.
+    With N_{d,d′,t} areas that have treatment d in t and d′ in t − 1, and Δ the mean over such areas
+    of y_t − y_{t−1},
+
+        DID₊ₜ = Δ_{1,0,t} − Δ_{0,0,t},   DID₋ₜ = Δ_{1,1,t} − Δ_{0,1,t},
+        DID_M = Σ_t (N_{1,0,t}·DID₊ₜ + N_{0,1,t}·DID₋ₜ)/N_S,
+
+    over consecutive periods, N_S all areas that change. The placebo has y_{t−1} − y_{t−2} for y_t −
+    y_{t−1}, of areas whose treatment was d′ in t − 2 too. Assumes parallel trends in numbers among
+    areas with the same treatment in the period before, *and that nothing lasts*: an area off again
+    is as one never treated. Where deterrence may last use :func:`~hotspot_eval.did.switchers`.
+    Changes without a stable area to compare with are left out and counted in the notes.
 
     References
     ----------
@@ -99,46 +104,46 @@ def did_m(
     group = group.ravel()
     size = np.bincount(group).astype(np.float64)
     on = path[lead][:, sample.when]
-    made = _changes(on, sample.used[lead], size, np.diff(sample.when) == 1)
+    sums = _comparisons(on, sample.used[lead], size, np.diff(sample.when) == 1)
     codes = clusters(sample, cluster)
-    noise = noise_of(
+    variance = variance_of(
         sample,
         sample.used,
         group=group,
-        tilde=made.tilde,
+        weights=sums.weights,
         strata=np.zeros(len(group)),
-        moved=np.asarray(np.diff(path, axis=1).any(axis=1)),
+        switchers=np.asarray(np.diff(path, axis=1).any(axis=1)),
         errors=errors,
         cluster=codes,
     )
-    values = scores_of(sample.y, group, made.tilde).sum(axis=0)
-    values = np.where(made.changes > 0, values, np.nan)
-    told = replace(told, inference=noise.inference)
-    return _effects(sample, values, noise, made.alone, told, codes)
+    values = scores_of(sample.y, group, sums.weights).sum(axis=0)
+    values = np.where(sums.changes > 0, values, np.nan)
+    told = replace(told, inference=variance.inference)
+    return _effects(sample, values, variance, sums.unmatched, told, codes)
 
 
 def _effects(
     sample: Sample,
     values: Float,
-    noise: Noise,
-    alone: int,
+    variance: Variance,
+    unmatched: int,
     told: Told,
     codes: NDArray[np.intp] | None,
 ) -> Effects:
     """The four labels, each with its value and error, or the reason why not."""
     lost = np.isnan(values)
-    covariance = np.where(lost[:, None] | lost, np.nan, noise.covariance)
+    covariance = np.where(lost[:, None] | lost, np.nan, variance.covariance)
     counts = sample_counts(sample, codes)
-    notes = (*noise.notes, *attenuated(sample))
-    if alone:
-        notes = (*notes, f"{alone} changes have no stable area to compare with: left out")
+    notes = (*variance.notes, *attenuated(sample))
+    if unmatched:
+        notes = (*notes, f"{unmatched} changes have no stable area to compare with: left out")
     parts = tuple(
         no_effect(told.of(label), (sample.reason or _NOBODY[label],), counts)
         if lost[p]
         else told.of(label).effect(
             float(values[p]),
             float(np.sqrt(covariance[p, p])) if covariance[p, p] > 0 else float("nan"),
-            df=noise.df[p],
+            df=variance.df[p],
             notes=notes,
             **counts,
         )
@@ -148,52 +153,60 @@ def _effects(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Changes:
-    """Weights of a cell of each group (4, G, t), changes behind each row, changes left out."""
+class _Comparisons:
+    """Weighted sums of cells behind the four labels.
 
-    tilde: Float
+    Parameters
+    ----------
+    weights : ndarray, shape (4, G, t)
+        Of a cell of each group.
+    changes : ndarray, shape (4,)
+        Areas that change, summed over periods.
+    unmatched : int
+        Changes without a stable area to compare with.
+    """
+
+    weights: Float
     changes: Float
-    alone: int
+    unmatched: int
 
 
-def _changes(on: Bool, used: Bool, size: Float, consecutive: Bool) -> _Changes:
-    tilde, changes, alone = np.zeros((4, *on.shape)), np.zeros(4), 0
+def _comparisons(on: Bool, used: Bool, size: Float, consecutive: Bool) -> _Comparisons:
+    weights, changes, unmatched = np.zeros((4, *on.shape)), np.zeros(4), 0
     for t in range(1, on.shape[1]):
         if not consecutive[t - 1]:
             continue
-        seen = used[:, t] & used[:, t - 1]
         for before in (False, True):
-            here = seen & (on[:, t - 1] == before)
-            move, stay = here & (on[:, t] != before), here & (on[:, t] == before)
-            alone += _add(tilde, changes, (0, 2 if before else 1), move, stay, size, before, t)
-            if t > 1 and consecutive[t - 2]:
-                calm = used[:, t - 2] & (on[:, t - 2] == before)
-                _add(tilde, changes, (3,), move & calm, stay & calm, size, before, t - 1)
-    live = changes > 0
-    tilde[live] /= changes[live][:, None, None]
-    return _Changes(tilde=tilde, changes=changes, alone=alone)
+            here = used[:, t] & used[:, t - 1] & (on[:, t - 1] == before)
+            change, stay = here & (on[:, t] != before), here & (on[:, t] == before)
+            if not change.any():
+                continue
+            if stay.any():
+                rows = [ALL, LEAVERS if before else JOINERS]
+                _add(weights, rows, t, _difference(change, stay, size, before))
+                changes[rows] += size[change].sum()
+            else:
+                unmatched += int(size[change].sum())
+            if t < 2 or not consecutive[t - 2]:
+                continue
+            same = used[:, t - 2] & (on[:, t - 2] == before)
+            change, stay = change & same, stay & same
+            if change.any() and stay.any():
+                _add(weights, [PLACEBO], t - 1, _difference(change, stay, size, before))
+                changes[PLACEBO] += size[change].sum()
+    some = changes > 0
+    weights[some] /= changes[some][:, None, None]
+    return _Comparisons(weights=weights, changes=changes, unmatched=unmatched)
 
 
-def _add(
-    tilde: Float,
-    changes: Float,
-    rows: tuple[int, ...],
-    move: Bool,
-    stay: Bool,
-    size: Float,
-    before: bool,
-    t: int,
-) -> int:
-    """Add a comparison of changes from t − 1 to t; how many movers had nobody to compare with."""
-    moved = float(size[move].sum())
-    if not moved:
-        return 0
-    if not stay.any():
-        return int(moved)
+def _difference(change: Bool, stay: Bool, size: Float, before: bool) -> Float:
+    """Weights of N·DID₊ on each group's change (areas off before), or of N·DID₋ (on before)."""
     sign = -1.0 if before else 1.0
-    pull = sign * (move - stay * moved / size[stay].sum())
-    for row in rows:
-        tilde[row, :, t] += pull
-        tilde[row, :, t - 1] -= pull
-        changes[row] += moved
-    return 0
+    moved: Float = sign * (change - stay * float(size[change].sum()) / size[stay].sum())
+    return moved
+
+
+def _add(weights: Float, rows: list[int], t: int, difference: Float) -> None:
+    """Add ``difference`` of the changes from t − 1 to t."""
+    weights[rows, :, t] += difference
+    weights[rows, :, t - 1] -= difference

@@ -10,7 +10,7 @@ from hotspot_eval.did.covariates import CovariatesLike
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import attenuated, treated_cells
-from hotspot_eval.did.switching.common import Asked, fit_columns
+from hotspot_eval.did.switching.common import Options, fit_columns
 from hotspot_eval.did.twoway import ClusterBy, PeriodEffects
 from hotspot_eval.errors import check_whole
 from hotspot_eval.panel import Panel
@@ -66,10 +66,20 @@ def distributed_lags(
     Notes
     -----
     log E[y_it] (or E[y_it]) = α_i + γ_t + β₀·share_it + Σ_l β_l·1{off, last on l periods ago}
-    + Σ_l β₋ₗ·1{off, next on in l periods}. Periods off are never treated ones: they hold the
-    effects after and before, or none. Monthly counts hide an operation of three weeks: use weekly
-    ones, or read a small share as the attenuated effect it is; a note says so. Assumes that
-    effects of repeated spells are alike.
+    + Σ_l β₋ₗ·1{off, next on in l periods}, l up to ``lags`` and ``leads``. A period off counts as
+    untreated only where no treatment lies within so many periods of it. Monthly counts hide an
+    operation of three weeks: use weekly ones, or read a small share as the attenuated effect it
+    is; a note says so.
+
+    Assumes parallel trends in ratio (number), that nothing lasts beyond ``lags``, and that effects
+    of areas and of repeated spells are alike: where they differ, each β also holds a part of the
+    effects at other lags (see ``switchers``).
+
+    References
+    ----------
+    Schmidheiny & Siegloch (2023), https://doi.org/10.1002/jae.2971, on lags and event studies as
+    one model; Sun & Abraham (2021), https://doi.org/10.1016/j.jeconom.2020.09.006, on what a lag
+    holds where effects differ
 
     Examples
     --------
@@ -84,15 +94,8 @@ def distributed_lags(
     """
     check_whole("lags", lags, least=0)
     check_whole("leads", leads, least=0)
-    asked = Asked(
-        model=model,
-        cluster=cluster,
-        period_effects=period_effects,
-        covariates=covariates,
-        correction=correction,
-        ci_level=ci_level,
-    )
-    sample, whole = asked.lay(panel, design), design.on(panel)
+    options = Options(model, cluster, period_effects, covariates, correction, ci_level)
+    sample, whole = options.lay(panel, design), design.on(panel)
     on = whole.treatment[panel.positions(sample.areas)] > 0
     since = _periods_since(on)[:, sample.when]
     until = _periods_since(on[:, ::-1])[:, ::-1][:, sample.when]
@@ -109,8 +112,8 @@ def distributed_lags(
             "on",
             *(f"{lag} after" for lag in range(1, lags + 1)),
         ),
-        asked.told("effect of treatment while on and after it went off", "distributed lags"),
-        asked,
+        options.told("effect of treatment while on and after it went off", "distributed lags"),
+        options,
         lead=leads,
         cells={"on": treated_cells(sample)},
         notes=attenuated(sample),

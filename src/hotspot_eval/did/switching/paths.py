@@ -53,8 +53,8 @@ class Horizons:
         Periods since the switch, 0 in its first; below 0 the placebos.
     group : ndarray of int, shape (n,)
         Areas that share baseline, switch, direction and mask share weights.
-    tilde : ndarray, shape (P, G, t)
-        Weight of a cell of each group.
+    weights : ndarray, shape (P, G, t)
+        Of a cell of each group.
     switchers : ndarray, shape (P,)
         Areas averaged over.
     now, total : ndarray, shape (P,)
@@ -65,7 +65,7 @@ class Horizons:
 
     times: tuple[int, ...]
     group: Int
-    tilde: Float
+    weights: Float
     switchers: Float
     now: Float
     total: Float
@@ -212,7 +212,7 @@ def _assemble(
     rows: list[tuple[int, dict[int, _Contrast]]],
 ) -> Horizons:
     count, t = groups.used.shape
-    tilde = np.zeros((len(rows), count, t))
+    weights = np.zeros((len(rows), count, t))
     on, switchers = np.zeros(groups.used.shape, dtype=bool), np.zeros(len(rows))
     now, total = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     change = paths.sign[:, None] * (paths.level - paths.baseline[:, None])
@@ -221,11 +221,11 @@ def _assemble(
         switchers[p] = sum(groups.size[g] for g in found)
         for g, contrast in found.items():
             pull = groups.sign[g] / switchers[p]
-            tilde[p, g, contrast.now] += pull
-            tilde[p, g, contrast.base] -= pull
+            weights[p, g, contrast.now] += pull
+            weights[p, g, contrast.base] -= pull
             each = pull * groups.size[g] / groups.size[contrast.controls].sum()
-            tilde[p, contrast.controls, contrast.now] -= each
-            tilde[p, contrast.controls, contrast.base] += each
+            weights[p, contrast.controls, contrast.now] -= each
+            weights[p, contrast.controls, contrast.base] += each
             on[g, contrast.now] |= time >= 0
         areas = np.flatnonzero(np.isin(group, list(found)))
         if len(areas) and time >= 0:
@@ -235,7 +235,7 @@ def _assemble(
     return Horizons(
         times=tuple(time for time, _ in rows),
         group=group,
-        tilde=tilde,
+        weights=weights,
         switchers=switchers,
         now=now,
         total=total,

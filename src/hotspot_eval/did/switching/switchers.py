@@ -12,12 +12,12 @@ from hotspot_eval.design import Design, check_study
 from hotspot_eval.did.assemble import Told
 from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.sample import Sample, attenuated, lay
-from hotspot_eval.did.switching.linear import Errors, noise_of
-from hotspot_eval.did.switching.notes import no_dose
+from hotspot_eval.did.switching.doses import dose_of
 from hotspot_eval.did.switching.paths import Direction, Horizons, Paths, follow, horizons
 from hotspot_eval.did.switching.result import NOBODY, Switchers
+from hotspot_eval.did.switching.variance import Errors, variance_of
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.errors import InputError, check_choice, check_level, check_type, check_whole
+from hotspot_eval.errors import check_choice, check_level, check_type, check_whole
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
 
@@ -78,14 +78,21 @@ def switchers(
 
     Notes
     -----
-    With F the first period in which area g's treatment differs from its baseline,
-    DID_{g,ℓ} = y_{g,F−1+ℓ} − y_{g,F−1} − mean over areas with g's baseline that have not switched
-    by F − 1 + ℓ of the same change; DID_ℓ is the mean over g, with the sign turned where treatment
-    fell. It is the effect of the whole path since the switch against staying as before: periods in
-    which treatment is off again are followed, never counted as treated, and never as controls.
-    Placebos use the same areas over as many periods before. A gap in the design moves the base to
-    the last period before it. Cells from where a path crosses its baseline are left out.
-    Assumes parallel trends in *numbers* among areas with the same baseline.
+    With F_g the first period in which area g's treatment D differs from its baseline D_{g,1}, that
+    of the panel's first period,
+
+        DID_{g,ℓ} = y_{g,F_g−1+ℓ} − y_{g,F_g−1} − mean of the same change over areas g′ with
+        D_{g′,1} = D_{g,1} and F_{g′} > F_g − 1 + ℓ,   ℓ = 1, 2, …
+
+    and DID_ℓ = Σ_g S_g·DID_{g,ℓ}/N_ℓ over the N_ℓ switchers that have it, S_g = 1 where treatment
+    rose and −1 where it fell. Event time is ℓ − 1: 0 in the first period of the switch. DID_ℓ is
+    the effect of the whole path since the switch against staying as before: periods in which
+    treatment is off again are followed, never counted as treated, and never as controls. The
+    placebo of ℓ has y_{g,F_g−1−ℓ} in place of y_{g,F_g−1+ℓ}, for the same areas and controls. A gap
+    in the design moves the base F_g − 1 to the last period before it. Cells from where a path
+    crosses its baseline are left out.
+
+    Assumes parallel trends in *numbers* among areas with the same baseline, and no anticipation.
 
     References
     ----------
@@ -107,10 +114,8 @@ def switchers(
     check_level("ci_level", ci_level)
     check_study(panel, design)
     whole = design.on(panel)
-    if unit == "dose" and whole.dose is None:
-        raise InputError(no_dose())
+    level = whole.treatment if unit == "share" else dose_of(whole)
     sample = lay(panel, design, counts=False, keep_always=True)
-    level = whole.treatment if unit == "share" or whole.dose is None else whole.dose
     paths = follow(level[panel.positions(sample.areas)])
     crossed = sample.used & paths.crossed[:, sample.when]
     used = sample.used & ~crossed
@@ -186,33 +191,33 @@ def _estimate(
     ledger: Ledger,
 ) -> Switchers:
     y = np.where(used, sample.y, 0.0)
-    values = scores_of(y, made.group, made.tilde).sum(axis=0)
+    values = scores_of(y, made.group, made.weights).sum(axis=0)
     values = np.where(made.switchers > 0, values, np.nan)
-    tilde, ratio, why = _log_ratio(paths, made, y, values)
-    noise = noise_of(
+    weights, ratio, why = _log_ratio(paths, made, y, values)
+    variance = variance_of(
         sample,
         used,
         group=made.group,
-        tilde=tilde,
+        weights=weights,
         strata=paths.baseline,
-        moved=paths.sign != 0,
+        switchers=paths.sign != 0,
         errors=errors,
         cluster=cluster,
     )
     lost = np.isnan(np.append(values, ratio))
-    covariance = np.where(lost[:, None] | lost, np.nan, noise.covariance)
+    covariance = np.where(lost[:, None] | lost, np.nan, variance.covariance)
     return Switchers(
         sample=sample,
         paths=paths,
         horizons=made,
         estimates=np.append(values, ratio),
         covariance=covariance,
-        influence=noise.influence,
-        df=noise.df,
+        influence=variance.influence,
+        df=variance.df,
         base=-1 - design.gap,
-        told=replace(told, inference=noise.inference),
+        told=replace(told, inference=variance.inference),
         reasons=(*(("" if k > 0 else sample.reason or NOBODY) for k in made.switchers), why),
-        notes=(*noise.notes, *attenuated(sample)),
+        notes=(*variance.notes, *attenuated(sample)),
         cluster=cluster,
         whole=unit == "share",
         ledger=ledger,
@@ -223,9 +228,9 @@ def _log_ratio(paths: Paths, made: Horizons, y: Float, values: Float) -> tuple[F
     """Weights with one row more, the log ratio of observed to expected events, or why not."""
     after = np.array(made.times, dtype=np.intp) >= 0
     live = after & (made.switchers > 0)
-    total = np.einsum("p,pgt->gt", made.switchers[live], made.tilde[live])
-    row = np.zeros((1, *made.tilde.shape[1:]))
-    wide = np.concatenate([made.tilde, row])
+    total = np.einsum("p,pgt->gt", made.switchers[live], made.weights[live])
+    row = np.zeros((1, *made.weights.shape[1:]))
+    wide = np.concatenate([made.weights, row])
     if not live.any():
         return wide, float("nan"), NOBODY
     if (made.on & (paths.sign < 0)[:, None]).any():

@@ -13,7 +13,7 @@ from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Errors", "Noise", "noise_of"]
+__all__ = ["Errors", "Variance", "variance_of"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -23,8 +23,8 @@ _FEW = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Noise:
-    """Covariance of P weighted sums.
+class Variance:
+    """Covariance of P weighted sums of cells.
 
     Parameters
     ----------
@@ -43,49 +43,54 @@ class Noise:
     notes: tuple[str, ...]
 
 
-def noise_of(
+def variance_of(
     sample: Sample,
     used: Bool,
     *,
     group: Int,
-    tilde: Float,
+    weights: Float,
     strata: Float,
-    moved: Bool,
+    switchers: Bool,
     errors: Errors,
     cluster: Int | None,
-) -> Noise:
-    """Covariance of Σ tilde·y over cells.
+) -> Variance:
+    """Covariance of Σ w_pgt y_it over cells, g the group of area i.
 
     Parameters
     ----------
     used : ndarray of bool, shape (n, t)
     group : ndarray of int, shape (n,)
         Areas that share weights.
-    tilde : ndarray, shape (P, G, t)
-        Weight of a cell of each group.
+    weights : ndarray, shape (P, G, t)
+        w, of a cell of each group.
     strata : ndarray, shape (n,)
         Areas that are compared with each other.
-    moved : ndarray of bool, shape (n,)
+    switchers : ndarray of bool, shape (n,)
         Areas whose treatment changes.
     cluster : ndarray of int, shape (n,), or None
 
     Notes
     -----
-    Given who switches when, the estimate is linear in the counts. ``influence``: the score of an
-    area is Σ tilde·(y − mean of its group), × √(m/(m − 1)) for m members; the covariance is the sum
-    of its cross products within clusters, t with the clusters that switch − 1. ``learnt``: the
-    scores that never-treated areas would have in the switchers' place.
+    Given who switches when, the estimate is linear in the counts. ``influence``: area i of a group
+    of m areas scores ψ_i = Σ_t w_gt (y_it − ȳ_gt)·√(m/(m − 1)); the covariance is the sum of cross
+    products of ψ summed within clusters, t with the clusters that switch − 1. ``learnt``: the
+    scores that never-treated areas would have in the switchers' place, as in
+    :func:`~hotspot_eval.did.noise.learn`.
+
+    References
+    ----------
+    de Chaisemartin & D'Haultfœuille (2024), https://doi.org/10.1162/rest_a_01414, on deviations
+    within areas that switch together; Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    own, calm = _residuals(sample, used, strata, group)
-    scores = scores_of(own, group, tilde)
+    deviation, untreated = _residuals(sample, used, strata, group)
+    scores = scores_of(deviation, group, weights)
     codes = np.arange(len(group)) if cluster is None else cluster
-    count = len(np.unique(codes[moved]))
-    size = len(tilde)
+    count = len(np.unique(codes[switchers]))
+    size = len(weights)
     if errors == "learnt" and cluster is None and enough_controls(sample):
-        quiet = scores_of(calm, group, tilde)
-        learnt = _learn(sample, used, group, tilde, quiet, calm)
+        learnt = _learn(sample, used, group, weights, untreated)
         together = "" if learnt.shared is None else ", and shocks shared within clusters,"
-        return Noise(
+        return Variance(
             covariance=learnt.covariance(),
             influence=scores,
             df=tuple(learnt.df(unit) for unit in np.eye(size)),
@@ -99,7 +104,7 @@ def noise_of(
     if count < 2:
         lost = np.full((size, size), np.nan)
         reason = "one cluster switches: no standard error" if count else ""
-        return Noise(
+        return Variance(
             covariance=lost,
             influence=scores,
             df=(float("nan"),) * size,
@@ -109,7 +114,7 @@ def noise_of(
     sums = np.zeros((int(codes.max()) + 1, size))
     np.add.at(sums, codes, scores)
     few = f"only {count} clusters switch: the standard error is too small"
-    return Noise(
+    return Variance(
         covariance=sums.T @ sums,
         influence=scores,
         df=(float(count - 1),) * size,
@@ -118,18 +123,16 @@ def noise_of(
     )
 
 
-def _learn(
-    sample: Sample, used: Bool, group: Int, tilde: Float, scores: Float, calm: Float
-) -> Learnt:
+def _learn(sample: Sample, used: Bool, group: Int, weights: Float, untreated: Float) -> Learnt:
     lead = np.unique(group, return_index=True)[1]
     return learn(
         sample,
         group=group,
-        tilde=tilde,
+        tilde=weights,
         shape=used[lead].astype(np.float64),
-        bread=np.eye(len(tilde)),
-        scores=scores,
-        residual=Residuals.of(np.where(used, calm, np.nan)[~sample.treated]),
+        bread=np.eye(len(weights)),
+        scores=scores_of(untreated, group, weights),
+        residual=Residuals.of(np.where(used, untreated, np.nan)[~sample.treated]),
         level=None,
         scale=np.ones(len(group)),
     )
@@ -142,18 +145,18 @@ def _residuals(sample: Sample, used: Bool, strata: Float, group: Int) -> tuple[F
     ones from area and period effects of their own.
     """
     y = np.where(used, sample.y, 0.0)
-    apart = np.zeros_like(y)
+    within = np.zeros_like(y)
     for value in np.unique(strata):
         rows = strata == value
-        apart[rows] = project(used[rows].astype(np.float64), y[rows][None])[0][0]
+        within[rows] = project(used[rows].astype(np.float64), y[rows][None])[0][0]
     size = np.bincount(group)
     sums = np.zeros((len(size), y.shape[1]))
     np.add.at(sums, group, y)
     members = size[group][:, None]
     factor = np.sqrt(members / np.maximum(members - 1, 1))
-    own = np.where(members > 1, (y - (sums / size[:, None])[group]) * factor, apart)
-    calm = ~sample.treated
+    deviation = np.where(members > 1, (y - (sums / size[:, None])[group]) * factor, within)
+    never = ~sample.treated
     untreated = np.zeros_like(y)
-    if calm.any():
-        untreated[calm] = project(used[calm].astype(np.float64), y[calm][None])[0][0]
-    return np.where(used, own, 0.0), untreated
+    if never.any():
+        untreated[never] = project(used[never].astype(np.float64), y[never][None])[0][0]
+    return np.where(used, deviation, 0.0), untreated
