@@ -108,7 +108,7 @@ def test_statistics_are_those_of_plain_regressions(model, value):
     fit = {"linear": LinearDid, "poisson": PoissonDid}[model](correction="CR1")(panel, design)
     turns = np.array(list(product([-1.0, 1.0], repeat=6)))[::5]
     mine = codes[panel.positions(fit.areas)]
-    observed, drawn = _Test(held=fit.held, codes=mine, turns=turns, every=True).statistics(value)
+    observed, drawn = _Test(held=fit.held, codes=mine, v=turns, every=True).statistics(value)
     frame = used_frame(panel, design, fit)
     expected = slow_statistics(frame, codes, [np.ones(6), *turns], value, model)
     np.testing.assert_allclose([observed, *drawn], expected, rtol=1e-7)
@@ -128,6 +128,6 @@ def test_period_effects_by_borough_are_taken_up_too(made):
     np.testing.assert_allclose(fit.response - held.gap, fit.fitted, rtol=1e-7)
     assert (held.tilde * held.gap).sum() == pytest.approx(0.0, abs=1e-6)
     observed = np.ones((1, 24))
-    test = _Test(held=fit.held, codes=np.arange(24), turns=observed, every=True)
+    test = _Test(held=fit.held, codes=np.arange(24), v=observed, every=True)
     statistic, drawn = test.statistics(0.0)
     assert drawn[0] == pytest.approx(statistic)

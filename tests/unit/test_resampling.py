@@ -165,7 +165,7 @@ def test_wild_bootstrap_interval_holds_what_is_not_rejected():
     assert boot.ci_low < boot.estimate < boot.ci_high
     codes = np.arange(len(fit.areas))
     turns = 2 * np.random.default_rng(0).integers(0, 2, (199, 40), dtype=np.int8) - 1
-    test = _Test(held=fit.held, codes=codes, turns=turns, every=False)
+    test = _Test(held=fit.held, codes=codes, v=turns, every=False)
     for limit, inward in ((boot.ci_low, 1e-3), (boot.ci_high, -1e-3)):
         assert test.p_value(limit + inward, "two-sided")[0] > 0.05
         assert test.p_value(limit - inward, "two-sided")[0] <= 0.05

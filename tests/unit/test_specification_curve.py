@@ -162,7 +162,7 @@ def test_a_real_effect_is_seen_by_the_joint_test_and_nothing_is_not(world):
     assert found.joint["p_value"].iloc[:2].tolist() == pytest.approx([0.01] * 2)
     assert found.joint["p_value"].iloc[2] <= 0.05
     assert (found.joint["smallest_p"] == 0.01).all()
-    assert "dealt anew 99 times" in found.notes[0]
+    assert "reassigned 99 times" in found.notes[0]
     again = specification_curve(acted, design, rng=np.random.default_rng(1), **options)
     assert again.joint.equals(found.joint)
 

@@ -15,7 +15,7 @@ __all__ = ["Moments", "cr2_moments", "cr2_variance"]
 
 Float = NDArray[np.float64]
 _SINGULAR = 1e-10
-_ALL_OF_IT = 1e-9
+_FITTED = 1e-9
 
 
 def cr2_variance(
@@ -67,7 +67,8 @@ def cr2_variance(
 
     References
     ----------
-    Bell & McCaffrey (2002); Imbens & Kolesár (2016), https://doi.org/10.1162/REST_a_00552;
+    Bell & McCaffrey (2002), Survey Methodology 28: 169–181;
+    Imbens & Kolesár (2016), https://doi.org/10.1162/REST_a_00552;
     Pustejovsky & Tipton (2018), https://doi.org/10.1080/07350015.2016.1247004
 
     Examples
@@ -144,22 +145,24 @@ def _satterthwaite(f: Float, e: Float, codes: NDArray[np.intp], direction: Float
 def _adjusted(f: Float, v: Float) -> Float:
     """(I − FF′)^{+1/2}v, on the smaller side of F."""
     if len(f) <= f.shape[1]:
-        held, axes = np.linalg.eigh(f @ f.T)
-        stretch = _stretch(held)
-        adjusted: Float = axes @ (stretch * (axes.T @ v))
+        leverage, axes = np.linalg.eigh(f @ f.T)
+        adjusted: Float = axes @ (_inverse_root(leverage) * (axes.T @ v))
         return adjusted
-    held, axes = np.linalg.eigh(f.T @ f)
-    held = np.maximum(held, 0.0)
-    more = np.where(held > 1e-12, (_stretch(held) - 1.0) / np.maximum(held, 1e-12), 0.5)
-    turned = f @ axes
-    moved: Float = v + turned @ (more * (turned.T @ v))
-    return moved
+    leverage, axes = np.linalg.eigh(f.T @ f)
+    leverage = np.maximum(leverage, 0.0)
+    extra = np.where(
+        leverage > 1e-12, (_inverse_root(leverage) - 1.0) / np.maximum(leverage, 1e-12), 0.5
+    )
+    projected = f @ axes
+    expanded: Float = v + projected @ (extra * (projected.T @ v))
+    return expanded
 
 
-def _stretch(held: Float) -> Float:
-    left = 1.0 - held
-    stretch: Float = np.where(left > _ALL_OF_IT, 1.0 / np.sqrt(np.maximum(left, _ALL_OF_IT)), 0.0)
-    return stretch
+def _inverse_root(leverage: Float) -> Float:
+    """(1 − h)^{−1/2}, 0 where h is 1."""
+    left = 1.0 - leverage
+    root: Float = np.where(left > _FITTED, 1.0 / np.sqrt(np.maximum(left, _FITTED)), 0.0)
+    return root
 
 
 def _basis(design: Float, contrast: Float) -> Float:

@@ -99,7 +99,7 @@ def specification_curve(
     rule : callable, optional
         How areas were chosen: then the joint test compares with the same specifications of scenes
         of selection replay, so that regression to the mean is in the comparison. With several
-        sites, or without ``rule``, treatment is dealt out anew among controls of each cluster.
+        sites, or without ``rule``, treatment is reassigned among controls of each cluster.
     rng : Generator, optional
         Draws the placebo designs; without it there is no joint test.
     draws : int

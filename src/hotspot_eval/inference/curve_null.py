@@ -14,7 +14,7 @@ from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.inference.replay.engine import study_of
 from hotspot_eval.inference.replay.plain import scene_designs
 from hotspot_eval.inference.replay.rules import Rule
-from hotspot_eval.inference.sensitivity import dealt, homes
+from hotspot_eval.inference.sensitivity import reassigned, treated_and_controls
 from hotspot_eval.panel import Panel
 from hotspot_eval.periods import PeriodLike
 from hotspot_eval.significance import p_values_from_draws, p_values_from_ranks
@@ -99,19 +99,22 @@ def null_designs(
                 f"joint test against {len(made)} scenes of selection replay",
             )
     assignment = design.on(panel)
-    rooms = homes(panel, assignment)
+    members = treated_and_controls(panel, assignment)
     short = [
-        name for name, (treated, free) in rooms.items() if treated and len(free) <= len(treated)
+        name for name, (treated, free) in members.items() if treated and len(free) <= len(treated)
     ]
     if short:
         return [], (f"no joint test: too few controls to deal anew in {', '.join(short)}",)
     made = [
         replace(
-            dealt(panel, design, rooms, rng), treated=(), excluded=out, elsewhere=design.elsewhere
+            reassigned(panel, design, members, rng),
+            treated=(),
+            excluded=out,
+            elsewhere=design.elsewhere,
         )
         for _ in range(draws)
     ]
-    return made, (f"joint test against treatment dealt anew {draws} times among controls",)
+    return made, (f"joint test against treatment reassigned {draws} times among controls",)
 
 
 def joint_test(

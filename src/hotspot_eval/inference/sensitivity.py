@@ -1,4 +1,4 @@
-"""Placebos: would another date or another place have told the same story?"""
+"""Placebo tests in time and in space: the estimate among estimates where nothing was done."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from hotspot_eval.panel import Panel
 from hotspot_eval.results import Check
 from hotspot_eval.significance import p_value_from_draws
 
-__all__ = ["Placebo", "dealt", "homes", "placebo_dates", "placebo_places"]
+__all__ = ["Placebo", "placebo_dates", "placebo_places", "reassigned", "treated_and_controls"]
 
 _FEWEST = 19
+_LEVEL = 0.1
 _PLACES = "placebo places"
 _THREAT = "The estimate may be no larger than what happens without an operation."
 
@@ -127,7 +128,7 @@ def placebo_places(
     rng: np.random.Generator,
     draws: int = 999,
 ) -> Placebo:
-    """The same dates, with the treatment dealt out anew among control areas.
+    """The same dates, with the treatment reassigned at random among control areas.
 
     Parameters
     ----------
@@ -167,17 +168,17 @@ def placebo_places(
     check_study(panel, design)
     check_estimator(estimator)
     assignment = design.on(panel)
-    rooms = homes(panel, assignment)
+    members = treated_and_controls(panel, assignment)
     short = [
         f"{label}: {len(treated)} treated, {len(controls)} controls"
-        for label, (treated, controls) in rooms.items()
+        for label, (treated, controls) in members.items()
         if len(controls) <= len(treated) and treated
     ]
     if short:
         estimate = float(estimator.many(panel, [design])[0])
-        why = f"too few controls to deal the treatment out anew ({'; '.join(short)})"
+        why = f"too few controls to reassign the treatment ({'; '.join(short)})"
         return _unassessed(estimate, pd.DataFrame(columns=["label", "estimate"]), _PLACES, why)
-    moved = [dealt(panel, design, rooms, rng) for _ in range(draws)]
+    moved = [reassigned(panel, design, members, rng) for _ in range(draws)]
     labels = [f"draw {number + 1}" for number in range(draws)]
     return _placebo(panel, design, moved, labels, estimator, _PLACES)
 
@@ -210,7 +211,7 @@ def _placebo(
     check = Check(
         name=name,
         threat=_THREAT,
-        status="passed" if p <= 0.1 else "failed",
+        status="passed" if p <= _LEVEL else "failed",
         sentence=f"{len(usable)} placebos run from {usable.min():.3f} to {usable.max():.3f}; the "
         f"estimate is {estimate:.3f} (p = {p:.3f}, smallest attainable {least:.3f}).",
         evidence=frame.dropna(),
@@ -261,26 +262,28 @@ def _moved(panel: Panel, design: Design, assignment: Assignment, shift: int) -> 
     )
 
 
-def homes(panel: Panel, assignment: Assignment) -> dict[str, tuple[list[str], list[str]]]:
+def treated_and_controls(
+    panel: Panel, assignment: Assignment
+) -> dict[str, tuple[list[str], list[str]]]:
     """Cluster → its treated areas and its controls."""
     labels = panel.cluster or ("all areas",) * len(panel.areas)
-    rooms: dict[str, tuple[list[str], list[str]]] = {}
+    members: dict[str, tuple[list[str], list[str]]] = {}
     for role, place in (("treated", 0), ("control", 1)):
         for row in np.flatnonzero(assignment.role == role):
-            rooms.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
-    return rooms
+            members.setdefault(labels[row], ([], []))[place].append(panel.areas[row])
+    return members
 
 
-def dealt(
+def reassigned(
     panel: Panel,
     design: Design,
-    rooms: dict[str, tuple[list[str], list[str]]],
+    members: dict[str, tuple[list[str], list[str]]],
     rng: np.random.Generator,
 ) -> Design:
     """The design's spells given to controls of the same clusters, drawn at random."""
     new: dict[str, str] = {}
     rest: list[str] = []
-    for treated, controls in rooms.values():
+    for treated, controls in members.values():
         order = rng.permutation(len(controls))
         new |= {area: controls[i] for area, i in zip(treated, order, strict=False)}
         rest += [controls[i] for i in order[len(treated) :]]

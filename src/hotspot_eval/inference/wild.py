@@ -112,8 +112,8 @@ def wild_bootstrap(
     n_treated = len(np.unique(codes[treated]))
     if n_treated < 2:
         return _without_error(effect, count)
-    turned, every = _turns(count, draws, weights, rng)
-    test = _Test(held=fit.held, codes=codes, turns=turned, every=every)
+    v, every = _drawn_weights(count, draws, weights, rng)
+    test = _Test(held=fit.held, codes=codes, v=v, every=every)
     p_value, statistic = test.p_value(0.0, alternative)
     error = float(np.sqrt((np.bincount(codes, np.nan_to_num(fit.influence[:, 0])) ** 2).sum()))
     low, high = (test.limit(effect.estimate, error, side, effect.ci_level) for side in (-1.0, 1.0))
@@ -126,36 +126,40 @@ def wild_bootstrap(
         df=float("nan"),
         p_value=p_value,
         alternative=alternative,
-        inference=_name(count, len(turned), every),
+        inference=_name(count, len(v), every),
         n_clusters=count,
         notes=(*_kept_notes(effect), *_remarks(n_treated, low, high)),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Pieces:
-    """What clusters add up to under one null: s, b (C,), and per stratum what couples them."""
+class _ClusterSums:
+    """s_c and b_c (C,) under one null, and what a_c(v) is made of.
 
-    score: Float
-    information: Float
-    parts: tuple[tuple[Float, Float], ...]
+    For each stratum that is the period effects of ũ by cluster and Σ w x̃ by cluster and period,
+    both of shape (C, T): a_c(v) = Σ_t (Σ w x̃)_ct·(Σ_c′ v_c′ effects_c′)_t.
+    """
+
+    s: Float
+    b: Float
+    strata: tuple[tuple[Float, Float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Test:
     held: Callable[[float], Held]
     codes: NDArray[np.intp]
-    turns: NDArray[Any]
+    v: NDArray[Any]
     every: bool
 
     def statistics(self, value: float) -> tuple[float, Float]:
         """The statistic under the null that the effect is ``value``, and its draws."""
-        pieces = _pieces(self.held(value), self.codes)
-        observed = _studentised(pieces, np.ones((1, len(pieces.score))))[0]
-        step = max(_CHUNK // len(pieces.score), 1)
+        sums = _cluster_sums(self.held(value), self.codes)
+        observed = _t(sums, np.ones((1, len(sums.s))))[0]
+        step = max(_CHUNK // len(sums.s), 1)
         drawn = [
-            _studentised(pieces, self.turns[begin : begin + step].astype(np.float64))
-            for begin in range(0, len(self.turns), step)
+            _t(sums, self.v[begin : begin + step].astype(np.float64))
+            for begin in range(0, len(self.v), step)
         ]
         return float(observed), np.concatenate(drawn)
 
@@ -192,20 +196,20 @@ class _Test:
         return float((inner + outer) / 2.0)
 
 
-def _pieces(held: Held, codes: NDArray[np.intp]) -> _Pieces:
+def _cluster_sums(held: Held, codes: NDArray[np.intp]) -> _ClusterSums:
     count = int(codes.max()) + 1
-    pull = held.tilde * held.weight
-    parts = []
-    for s in range(len(held.inverse)):
-        rows = np.arange(len(codes)) if len(held.inverse) == 1 else np.flatnonzero(held.strata == s)
+    weighted = held.tilde * held.weight
+    strata = []
+    for k in range(len(held.inverse)):
+        rows = np.arange(len(codes)) if len(held.inverse) == 1 else np.flatnonzero(held.strata == k)
         z = None if held.loadings is None else held.loadings[rows]
-        gathered = _by_cluster(held.gap[rows], z, codes[rows], count)
-        pulled = _by_cluster(pull[rows], z, codes[rows], count)
-        parts.append((gathered @ held.inverse[s].T, pulled))
-    return _Pieces(
-        score=_sums(codes, (held.tilde * held.gap).sum(axis=1), count),
-        information=_sums(codes, (pull * held.tilde).sum(axis=1), count),
-        parts=tuple(parts),
+        residual = _by_cluster(held.gap[rows], z, codes[rows], count)
+        treatment = _by_cluster(weighted[rows], z, codes[rows], count)
+        strata.append((residual @ held.inverse[k].T, treatment))
+    return _ClusterSums(
+        s=_sums(codes, (held.tilde * held.gap).sum(axis=1), count),
+        b=_sums(codes, (weighted * held.tilde).sum(axis=1), count),
+        strata=tuple(strata),
     )
 
 
@@ -224,22 +228,22 @@ def _by_cluster(
     return sums
 
 
-def _studentised(pieces: _Pieces, turns: Float) -> Float:
-    """t* for weights of shape (B, C)."""
-    total = turns @ pieces.score
-    new = turns * pieces.score - np.outer(total / pieces.information.sum(), pieces.information)
-    for gathered, pulled in pieces.parts:
-        new -= (turns @ gathered) @ pulled.T
-    spread = np.sqrt(np.einsum("bc,bc->b", new, new))
-    size = np.abs(pieces.score).sum()
-    t: Float = np.divide(total, spread, out=np.zeros_like(total), where=spread > 1e-12 * size)
+def _t(sums: _ClusterSums, v: Float) -> Float:
+    """t* for weights v of shape (B, C)."""
+    total = v @ sums.s
+    score = v * sums.s - np.outer(total / sums.b.sum(), sums.b)
+    for effects, treatment in sums.strata:
+        score -= (v @ effects) @ treatment.T
+    error = np.sqrt(np.einsum("bc,bc->b", score, score))
+    size = np.abs(sums.s).sum()
+    t: Float = np.divide(total, error, out=np.zeros_like(total), where=error > 1e-12 * size)
     return t
 
 
-def _turns(
+def _drawn_weights(
     count: int, draws: int, weights: WildWeights, rng: np.random.Generator
 ) -> tuple[NDArray[Any], bool]:
-    """Weights of shape (B, C), and whether they are every sign pattern there is."""
+    """Weights v of shape (B, C), and whether they are every sign pattern there is."""
     if weights == "webb" or (weights == "auto" and count < _FEW_CLUSTERS):
         return rng.choice(_WEBB, size=(draws, count)), False
     if count < 31 and 2**count <= draws:
@@ -281,6 +285,6 @@ def _without_error(effect: Effect, count: int) -> Effect:
         n_clusters=count,
         notes=(
             *effect.notes,
-            "fewer than two treated clusters: the wild bootstrap has nothing to turn",
+            "fewer than two treated clusters: the wild bootstrap has no variance to draw",
         ),
     )
