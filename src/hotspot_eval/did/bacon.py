@@ -37,6 +37,18 @@ def bacon(panel: Panel, design: Design) -> Check:
         Failed when comparisons with already treated areas weigh more than a tenth. Evidence: one
         row a kind of comparison, with its weight and its weighted mean estimate.
 
+    Notes
+    -----
+    The linear two-way estimate is Σ_k s_kU β_kU + Σ_{k<l}(s_kl^k β_kl^k + s_kl^l β_kl^l): β_kU
+    compares cohort k with the never treated, β_kl^k the earlier cohort k with l before l starts,
+    β_kl^l the later cohort l with k after k has started, before against after. With n the shares of
+    areas, n_kl = n_k/(n_k + n_l) and D̄ the share of periods treated, the weights are, up to their
+    sum,
+
+        s_kU = (n_k + n_U)² n_kU(1 − n_kU) D̄_k(1 − D̄_k),
+        s_kl^k = (n_k + n_l)² n_kl(1 − n_kl) (D̄_k − D̄_l)(1 − D̄_k),
+        s_kl^l = (n_k + n_l)² n_kl(1 − n_kl) D̄_l(D̄_k − D̄_l).
+
     References
     ----------
     Goodman-Bacon (2021), https://doi.org/10.1016/j.jeconom.2021.03.014

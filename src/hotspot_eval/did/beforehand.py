@@ -120,12 +120,12 @@ def share_before(
     if int(treated.sum()) < 2:
         return None
     window = _window(sample, areas, past)
-    calm = _whole_controls(residual)
-    if window is None or len(calm) < _LEAST_CONTROLS:
+    chosen = _whole_controls(residual)
+    if window is None or len(chosen) < _LEAST_CONTROLS:
         return TOO_SHORT if labels is None else None
     end, rows = window
     step = -(-end // _MOST_STEPS)
-    noise = _fading(residual, areas, past, calm, ~treated, step)
+    noise = _fading(residual, areas, past, chosen, ~treated, step)
     kernel = noise.kernel(sample.y.shape[1])
     scores = _scores(sample, areas, labels, pull, kernel)
     each, joint = float(np.sum(metric * meat)), float(np.sum(metric * scores))
@@ -173,18 +173,18 @@ def _fading(
     residual: Residuals,
     areas: Areas,
     past: Past,
-    calm: NDArray[np.intp],
+    chosen: NDArray[np.intp],
     untreated: Bool,
     step: int,
 ) -> Fading:
-    rows = np.flatnonzero(untreated)[calm]
+    rows = np.flatnonzero(untreated)[chosen]
     live = areas.size[rows] > 0
-    rows, calm = rows[live], calm[live]
+    rows, chosen = rows[live], chosen[live]
     some = replace(
         residual,
-        rows=residual.rows[calm],
-        group=residual.group[calm],
-        amount=residual.amount[calm],
+        rows=residual.rows[chosen],
+        group=residual.group[chosen],
+        amount=residual.amount[chosen],
     )
     reach = areas.size[rows][:, None] * past.shape[areas.group[rows]]
     return fading(in_steps(some.dense()[0], step), in_steps(reach, step), step)
@@ -204,13 +204,13 @@ def _scores(
         cells = np.zeros((int(labels.max()) + 1, count))
         np.add.at(cells, (labels[rows], group), size)
         apart = np.tensordot(cells, pull, axes=1)
-    return _turned(whole, kernel) - _turned(apart, kernel)
+    return _quadratic(whole, kernel) - _quadratic(apart, kernel)
 
 
-def _turned(pulls: Float, kernel: Float) -> Float:
-    """Σ pull′ kernel pull over pulls of shape (C, T, P)."""
-    turned: Float = np.tensordot(pulls, np.matmul(kernel, pulls), axes=((0, 1), (0, 1)))
-    return (turned + turned.T) / 2.0
+def _quadratic(pulls: Float, kernel: Float) -> Float:
+    """Σ_c pull_c′ kernel pull_c over pulls of shape (C, T, P)."""
+    form: Float = np.tensordot(pulls, np.matmul(kernel, pulls), axes=((0, 1), (0, 1)))
+    return (form + form.T) / 2.0
 
 
 def _level(areas: Areas, past: Past, rows: NDArray[np.intp], end: int) -> Float:
@@ -223,15 +223,15 @@ def _level(areas: Areas, past: Past, rows: NDArray[np.intp], end: int) -> Float:
 def _total(areas: Areas, past: Past, rows: NDArray[np.intp], treated: Bool, end: int) -> Float:
     """Residual of the sum of treated areas against all controls, less each group's mean."""
     shape, strayed = past.shape[:, :end], past.strayed[:, :end]
-    quiet = np.ones(len(shape), dtype=bool)
-    quiet[areas.group[treated]] = False
+    control = np.ones(len(shape), dtype=bool)
+    control[areas.group[treated]] = False
     weight = np.bincount(areas.group, areas.hold, len(shape))
-    calm = weight[quiet] @ shape[quiet]
-    drift = strayed[quiet].sum(axis=0) / np.where(calm > 0, calm, np.inf)
+    level = weight[control] @ shape[control]
+    drift = strayed[control].sum(axis=0) / np.where(level > 0, level, np.inf)
     total = np.zeros(end)
     for g in np.unique(areas.group[rows]):
-        apart = strayed[g] - weight[g] * shape[g] * drift
-        total += apart - shape[g] * (apart.sum() / shape[g].sum())
+        against = strayed[g] - weight[g] * shape[g] * drift
+        total += against - shape[g] * (against.sum() / shape[g].sum())
     return total
 
 
@@ -246,13 +246,13 @@ def _moments(
     step: int,
 ) -> tuple[Float, Float]:
     """Covariance of the sum as it is known, and from shared shocks of variance 1."""
-    size, calm = areas.size[rows], areas.size[untreated]
+    size, of_controls = areas.size[rows], areas.size[untreated]
     far = (areas.hold[rows].sum() / areas.hold[untreated].sum()) ** 2
     squares = float(size @ size)
     both = squares if labels is None else float((np.bincount(labels[rows], size) ** 2).sum())
-    single = squares + far * float(calm @ calm)
+    single = squares + far * float(of_controls @ of_controls)
     fades = np.outer(level, level) * noise.kernel(len(level), step)
-    plain = noise.counting * (size.sum() + far * calm.sum()) * level
+    plain = noise.counting * (size.sum() + far * of_controls.sum()) * level
     plain += noise.white * single * level**2
     own = np.diag(plain) + (noise.shock * single + clusters * (both - squares)) * fades
     joint = (float(size.sum()) ** 2 - both) * fades

@@ -43,6 +43,19 @@ def contrast(
     NoOverlapError
         If a regression is singular or the propensity score separates.
 
+    Notes
+    -----
+    With D = 1 for the cohort, w₁ = D, w₀ = (1 − D)π(x)/(1 − π(x)) and m₀(x) the change expected of
+    controls,
+
+        dr   E[w₁(Δy − m₀)]/E[w₁] − E[w₀(Δy − m₀)]/E[w₀],
+        ipw  the same with m₀ = 0,
+        or   E[w₁(Δy − m₀)]/E[w₁],
+
+    π a logit by maximum likelihood, m₀ least squares among controls; that they are estimated is in
+    the influence. Controls with π of 0.995 and more are left out. Assumes parallel trends given x
+    and π < 1 (overlap).
+
     References
     ----------
     Sant'Anna & Zhao (2020), https://doi.org/10.1016/j.jeconom.2020.06.003
@@ -50,61 +63,57 @@ def contrast(
     d = treated.astype(np.float64)
     if method == "or":
         return _outcome_regression(change, d, x)
-    score, score_influence = _propensity(d, x)
-    kept = np.where(treated, 1.0, (score < _TRIM).astype(np.float64))
-    odds = kept * (1.0 - d) * score / (1.0 - score)
-    if not odds.any():
+    pi, pi_influence = _propensity(d, x)
+    kept = np.where(treated, 1.0, (pi < _TRIM).astype(np.float64))
+    w1, w0 = d, kept * (1.0 - d) * pi / (1.0 - pi)
+    if not w0.any():
         raise NoOverlapError
-    predicted, fit_influence = np.zeros(len(d)), np.zeros_like(x)
+    m0, m0_influence = np.zeros(len(d)), np.zeros_like(x)
     if method == "dr":
-        predicted, fit_influence = _regression(change, 1.0 - d, x)
-    rest = change - predicted
-    on, off = float(d.mean()), float(odds.mean())
-    effect_on, effect_off = float((d * rest).mean()) / on, float((odds * rest).mean()) / off
-    part_on = d * (rest - effect_on) - fit_influence @ (d[:, None] * x).mean(axis=0)
-    part_off = (
-        odds * (rest - effect_off)
-        + score_influence @ ((odds * (rest - effect_off))[:, None] * x).mean(axis=0)
-        - fit_influence @ (odds[:, None] * x).mean(axis=0)
+        m0, m0_influence = _regression(change, 1.0 - d, x)
+    rest = change - m0
+    mean1, mean0 = float(w1.mean()), float(w0.mean())
+    eta1, eta0 = float((w1 * rest).mean()) / mean1, float((w0 * rest).mean()) / mean0
+    psi1 = w1 * (rest - eta1) - m0_influence @ (w1[:, None] * x).mean(axis=0)
+    psi0 = (
+        w0 * (rest - eta0)
+        + pi_influence @ ((w0 * (rest - eta0))[:, None] * x).mean(axis=0)
+        - m0_influence @ (w0[:, None] * x).mean(axis=0)
     )
-    return effect_on - effect_off, part_on / on - part_off / off
+    return eta1 - eta0, psi1 / mean1 - psi0 / mean0
 
 
 def _outcome_regression(change: Float, d: Float, x: Float) -> tuple[float, Float]:
-    predicted, fit_influence = _regression(change, 1.0 - d, x)
-    on = float(d.mean())
-    seen, expected = float((d * change).mean()) / on, float((d * predicted).mean()) / on
-    influence = (
-        d * (change - seen)
-        - d * (predicted - expected)
-        - fit_influence @ (d[:, None] * x).mean(axis=0)
-    )
-    return seen - expected, influence / on
+    m0, m0_influence = _regression(change, 1.0 - d, x)
+    share = float(d.mean())
+    seen, expected = float((d * change).mean()) / share, float((d * m0).mean()) / share
+    psi = d * (change - seen) - d * (m0 - expected) - m0_influence @ (d[:, None] * x).mean(axis=0)
+    return seen - expected, psi / share
 
 
 def _regression(change: Float, weights: Float, x: Float) -> tuple[Float, Float]:
-    """Least squares among controls: prediction for all, influence of the coefficients."""
+    """m₀(x) of all by least squares among controls, and the influence on its coefficients."""
     gram = (x * weights[:, None]).T @ x / len(x)
     if np.linalg.cond(gram) > 1e12:
         raise NoOverlapError
     inverse = np.linalg.inv(gram)
-    predicted = x @ (inverse @ (x.T @ (weights * change) / len(x)))
-    return predicted, ((weights * (change - predicted))[:, None] * x) @ inverse
+    m0 = x @ (inverse @ (x.T @ (weights * change) / len(x)))
+    return m0, ((weights * (change - m0))[:, None] * x) @ inverse
 
 
 def _propensity(d: Float, x: Float) -> tuple[Float, Float]:
-    """Logit by Newton steps: score in (0, 1), influence of the coefficients."""
+    """π(x) by a logit in Newton steps, and the influence on its coefficients."""
     gamma = np.zeros(x.shape[1])
     for _ in range(50):
-        score = 1.0 / (1.0 + np.exp(-np.clip(x @ gamma, -35, 35)))
-        hessian = (x * (score * (1.0 - score))[:, None]).T @ x / len(x)
+        pi = 1.0 / (1.0 + np.exp(-np.clip(x @ gamma, -35, 35)))
+        hessian = (x * (pi * (1.0 - pi))[:, None]).T @ x / len(x)
         if np.linalg.cond(hessian) > 1e14:
             raise NoOverlapError
-        step = np.linalg.solve(hessian, x.T @ (d - score) / len(x))
+        step = np.linalg.solve(hessian, x.T @ (d - pi) / len(x))
         gamma += step
         if np.abs(step).max() < 1e-12 * max(1.0, np.abs(gamma).max()):
             break
     else:
         raise NoOverlapError
-    score = np.minimum(1.0 / (1.0 + np.exp(-x @ gamma)), 1.0 - 1e-6)
-    return score, ((d - score)[:, None] * x) @ np.linalg.inv(hessian)
+    pi = np.minimum(1.0 / (1.0 + np.exp(-x @ gamma)), 1.0 - 1e-6)
+    return pi, ((d - pi)[:, None] * x) @ np.linalg.inv(hessian)

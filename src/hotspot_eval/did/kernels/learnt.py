@@ -1,12 +1,17 @@
-"""How far treated areas stray by chance, learnt from what untreated areas of like level do."""
+"""Variance of the scores of treated areas as a function of their level, learnt from controls."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dgeqrf
 from scipy.optimize import nnls
+
+from hotspot_eval.did.kernels.rowwise import Placebo
 
 __all__ = ["Noise", "learnt_noise"]
 
@@ -22,8 +27,8 @@ class Noise:
 
     Parameters
     ----------
-    placebo : ndarray, shape (G, m, P)
-        Placebo scores of m untreated areas in the place of each treated group.
+    placebo_from : callable
+        Makes ``placebo``.
     blocks : ndarray, shape (G, P, P)
     curve : ndarray, shape (K,)
         Of A and A², or of 1, A and A².
@@ -34,11 +39,16 @@ class Noise:
         Squares that are free.
     """
 
-    placebo: Float
+    placebo_from: Callable[[], Float]
     blocks: Float
     curve: Float
     moments: Float
     rank: float
+
+    @property
+    def placebo(self) -> Float:
+        """Placebo scores of m untreated areas in the place of each group, shape (G, m, P)."""
+        return self.placebo_from()
 
     def of(self, level: Float) -> Float:
         """Expected square at each level, in the metric of the estimate."""
@@ -79,7 +89,7 @@ class Noise:
 
 
 def learnt_noise(
-    placebo: Float,
+    placebo: Float | Placebo,
     level: Float,
     weight: Float,
     metric: Float,
@@ -92,7 +102,7 @@ def learnt_noise(
 
     Parameters
     ----------
-    placebo : ndarray, shape (G, m, P)
+    placebo : ndarray, shape (G, m, P), or Placebo
         z_j = Σₜ x̃_gt e_jt: what untreated area j would have added to the estimate, had it been
         treated like group g.
     level : ndarray, shape (m,)
@@ -117,12 +127,22 @@ def learnt_noise(
     E z_j² = v_j(1 − 2h_j) + w_j² ℓ_j′M(Σ v ℓℓ′)Mℓ_j with h_j = w_j ℓ_j′Mℓ_j. That is linear in c,
     which is fitted by non-negative least squares, reweighted by the squared fit.
 
+    That controls tell the variance of few treated areas is Conley & Taber's idea, and that it
+    depends on the size of an area Ferman & Pinto's: their A + B/M for the mean of M people is
+    c₁A + c₂A² for the score of an area of level A. They draw rescaled residuals of controls; here
+    the variance goes into t with the degrees of freedom of :meth:`Noise.df`.
+
     References
     ----------
+    Conley & Taber (2011), https://doi.org/10.1162/REST_a_00049;
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
     powers = _powers(level, 2 if hold is None else 3)
     hold = level if hold is None else hold
+    wide: Placebo | None = None
+    if isinstance(placebo, Placebo):
+        wide = placebo if placebo.wide else None
+        placebo = placebo.residual.dense()[0][None] if wide else placebo.scores()
     if covariates is None:
         held, moments, placebo, rank = _strata(placebo, hold, powers, stratum)
     else:
@@ -130,17 +150,41 @@ def learnt_noise(
     free = (held < _ALL_OF_IT) & (level > 0)
     moments[~free] = 0.0
     seen = placebo if free.all() else placebo[:, free]
-    sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
+    if wide is None:
+        sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
+    else:
+        sizes = ((seen[0] @ _root(wide.pulls, weight, metric)) ** 2).sum(axis=1)
     alike = bool(np.ptp(level) <= 1e-12 * level.max())
     curve = _curve(sizes, moments[free], alike)
     expected = moments[free] @ curve
+    blocks = (seen / expected[:, None]).transpose(0, 2, 1) @ seen / len(sizes)
+    made = partial(np.asarray, placebo)
+    if wide is not None:
+        along = wide.pulls.transpose(1, 0, 2)
+        blocks = (along @ blocks[0]) @ along.transpose(0, 2, 1)
+        made = partial(_scores_of, placebo[0], wide.pulls)
     return Noise(
-        placebo=placebo,
-        blocks=(seen / expected[:, None]).transpose(0, 2, 1) @ seen / len(sizes),
+        placebo_from=made,
+        blocks=blocks,
         curve=curve,
         moments=moments,
         rank=float(len(level) - rank),
     )
+
+
+def _root(pulls: Float, weight: Float, metric: Float) -> Float:
+    """R (T, T) with R R′ = Σ_g w_g Σ_pq metric_pq pull_gp pull_gq′: sizes are squares of e′R."""
+    turned = np.tensordot(metric, pulls * weight[:, None], axes=1)
+    form = np.tensordot(turned, pulls, axes=((0, 1), (0, 1)))
+    values, vectors = np.linalg.eigh((form + form.T) / 2.0)
+    root: Float = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
+
+
+def _scores_of(residual: Float, pulls: Float) -> Float:
+    """Scores (G, m, P) of residuals (m, T) along pulls (P, G, T)."""
+    made: Float = np.einsum("mt,pgt->gmp", residual, pulls, optimize=True)
+    return made
 
 
 def _powers(level: Float, count: int) -> Float:
@@ -197,7 +241,8 @@ def _curve(sizes: Float, moments: Float, alike: bool) -> Float:
         return curve
     rows = np.vstack([moments.T, sizes])
     for _ in range(_ROUNDS):
-        corner: Float = np.asarray(np.linalg.qr((rows / (curve @ rows[:-1])).T, mode="r"))
+        scaled = rows / (curve @ rows[:-1])
+        corner = np.triu(dgeqrf(scaled.T, overwrite_a=True)[0][: len(rows)])
         unit = np.sqrt((corner[:, :-1] ** 2).sum(axis=0))
         unit[unit == 0.0] = 1.0
         curve = nnls(corner[:, :-1] / unit, corner[:, -1])[0] / unit

@@ -80,8 +80,8 @@ def triple_difference(
     cell a Poisson count is binomial, so δ is fitted as a logit of the outcome's share with area and
     period effects; an offset base cancels. With one start and areas of one mix of types it is the
     log ratio of ratios of ratios. Assumes that without treatment the two types would have kept
-    their ratio (number) up to area and period effects, and that treatment leaves the comparison
-    alone: an effect of the same sign on both is halved or lost.
+    their ratio (difference) up to area and period effects, and that treatment leaves the comparison
+    alone: δ is the effect on the outcome less that on the comparison.
 
     Cells without events, and areas and periods in which all events are of one type, say nothing of
     shares: they are left out and counted. The plain δ is too far from 0 where areas have few
