@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Residuals", "Spread", "group_sums", "spread_rows"]
+__all__ = ["Placebo", "Residuals", "Spread", "group_sums", "spread_rows"]
 
 Float = NDArray[np.float64]
 _ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
@@ -71,14 +71,9 @@ class Residuals:
     used: NDArray[np.bool_]
     amount: Float
 
-    def along(self, pulls: Float) -> Float:
-        """Σₜ residual·pull for pulls of shape (P, H, T), shape (H, m, P)."""
-        p, h, t = pulls.shape
-        flat = pulls.reshape(p * h, t).T
-        seen = (self.y @ flat)[self.rows]
-        seen -= (self.common @ flat)[self.group]
-        seen -= self.amount[:, None] * (self.shape @ flat)[self.group]
-        return np.ascontiguousarray(seen.reshape(len(seen), p, h).transpose(2, 0, 1))
+    def along(self, pulls: Float) -> Placebo:
+        """Σₜ residual·pull for pulls of shape (P, H, T)."""
+        return Placebo(residual=self, pulls=pulls)
 
     def dense(self) -> tuple[Float, NDArray[np.bool_]]:
         """Residuals, shape (m, T), 0 where absent, and where that is."""
@@ -101,6 +96,35 @@ class Residuals:
             used=used,
             amount=np.zeros(len(residual)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placebo:
+    """Scores Σₜ residual·pull of m rows in the place of each of H groups.
+
+    Parameters
+    ----------
+    residual : Residuals
+    pulls : ndarray, shape (P, H, T)
+    """
+
+    residual: Residuals
+    pulls: Float
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are more scores than periods: the residuals themselves are smaller."""
+        p, h, t = self.pulls.shape
+        return p * h > t
+
+    def scores(self) -> Float:
+        """All of them, shape (H, m, P)."""
+        rows, (p, h, t) = self.residual, self.pulls.shape
+        flat = np.ascontiguousarray(self.pulls.reshape(p * h, t))
+        made = np.empty((h, len(rows.rows), p))
+        shift, pace = rows.common @ flat.T, rows.shape @ flat.T
+        _along(rows.y, rows.rows, rows.group, rows.amount, flat, shift, pace, made)
+        return made
 
 
 def group_sums(y: Float, group: NDArray[np.intp], count: int) -> Float:
@@ -202,6 +226,27 @@ def _spread(
                 below += row[t] - abs(row[t])
             amount[i] = (seen - offset[g]) / max(cells[g], 1)
     return below
+
+
+@njit(cache=True, fastmath=_ANY_ORDER)  # type: ignore[untyped-decorator]
+def _along(
+    y: Float,
+    rows: NDArray[np.intp],
+    group: NDArray[np.intp],
+    amount: Float,
+    pulls: Float,
+    shift: Float,
+    pace: Float,
+    scores: Float,
+) -> None:
+    groups, periods = scores.shape[0], pulls.shape[1]
+    for i in range(len(rows)):
+        row, g = y[rows[i]], group[i]
+        for q in range(len(pulls)):
+            score = 0.0
+            for t in range(periods):
+                score += row[t] * pulls[q, t]
+            scores[q % groups, i, q // groups] = score - shift[g, q] - amount[i] * pace[g, q]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
