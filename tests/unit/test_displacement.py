@@ -11,6 +11,7 @@ from tests.did_worlds import area, month, panel_of
 
 from hotspot_eval.design import Design
 from hotspot_eval.did import (
+    PoissonDid,
     catchment_design,
     displacement,
     displacement_check,
@@ -107,3 +108,11 @@ def test_without_a_catchment_there_is_nothing_to_look_at():
     design = Design(treated=[area(0)], start=month(START))
     with pytest.raises(InputError, match="has no catchment areas"):
         displacement(world(), design)
+
+
+def test_the_interval_has_the_estimators_own_level():
+    panel = world()
+    wide = displacement(panel, operation(), estimator=PoissonDid(ci_level=0.99))
+    usual = displacement(panel, operation())
+    assert wide.ci_level == wide["net"].ci_level == 0.99
+    assert wide["net"].ci_low < usual["net"].ci_low < usual["net"].ci_high < wide["net"].ci_high
