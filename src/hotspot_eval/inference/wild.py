@@ -61,7 +61,8 @@ def wild_bootstrap(
     -------
     Effect
         p-value of no effect, and the interval of effects that the bootstrap does not reject, each
-        with its own restricted residuals. ``statistic`` is t under the null.
+        with its own restricted residuals. ``statistic`` is t under the null; ``std_error`` is that
+        of the fit's influence values summed within these clusters, which the interval leaves aside.
 
     Raises
     ------

@@ -65,7 +65,7 @@ def honest_did(
     weights: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Honest:
-    """Intervals for a post-treatment effect that allow for diverging trends.
+    """Intervals for a post-treatment effect l′τ that allow for diverging trends.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def honest_did(
         the largest before it; or its slope changes by at most ``m`` from one period to the next.
     m : float or sequence of float
     weights : array_like, shape (n_post,), optional
-        Which mean of the effects after the start; by default the first period.
+        l: which mean of the effects after the start; by default the first period.
     level : float
 
     Returns
@@ -93,9 +93,15 @@ def honest_did(
 
     Notes
     -----
-    Relative magnitudes: test inversion with the conditional least-favourable hybrid test over the
-    union of sets "the largest divergence before was in period s, with this sign". Smoothness: the
+    β = τ + δ with τ 0 before the start and δ the difference in trends, 0 in the base period 0.
+
+        Δ^RM(M̄)  |δ_{t+1} − δ_t| ≤ M̄·max_{s<0} |δ_{s+1} − δ_s|,  t ≥ 0
+        Δ^SD(M)  |(δ_{t+1} − δ_t) − (δ_t − δ_{t−1})| ≤ M,  all t
+
+    Relative magnitudes: inversion of the conditional least-favourable hybrid test (κ = α/10) over
+    the union of the sets in which step s, with this sign, is the largest before. Smoothness: the
     shortest fixed-length interval around an affine estimator, its worst bias taken in.
+    Both take β̂ for normal and ``vcov`` for known.
 
     References
     ----------
