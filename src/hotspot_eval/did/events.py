@@ -108,6 +108,7 @@ def event_study(
         strata=sample.cluster if by_cluster else None,
         covariates=standardised(covariates, sample.areas),
         correction=correction,
+        by_treatment=True,
     )
     told = replace(told, inference=inference_name(correction, cluster, regression))
     return fit_by_event(sample, regression, times, base, told, codes)
@@ -154,15 +155,15 @@ def _event_effect(
 
 
 def event_columns(sample: Sample, gap: int) -> tuple[list[int], Float, int]:
-    """Event times other than the base, and their indicators, shape (P, n, t)."""
-    event = np.where(sample.treated[:, None], sample.when - sample.first[:, None], 0)
-    shown = sample.used & sample.treated[:, None]
+    """Event times other than the base, their indicators for treated areas, shape (P, R, t)."""
+    event = sample.when - sample.first[sample.treated][:, None]
+    shown = sample.used[sample.treated]
     times = np.unique(event[shown])
     before = times[times < 0]
     base = -1 - gap if -1 - gap in before or not len(before) else int(before.max())
     others = [int(e) for e in times if e != base]
     columns = np.array([shown & (event == e) for e in others], dtype=np.float64)
-    return others, columns.reshape(len(others), *sample.y.shape), base
+    return others, columns.reshape(len(others), *shown.shape), base
 
 
 def _mean_after(

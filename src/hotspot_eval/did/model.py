@@ -101,7 +101,7 @@ def regress(
     inference : bool
         False leaves out scores, covariance and fitted values.
     by_treatment : bool
-        The columns are known to be 0 for untreated areas.
+        The columns are given for treated areas alone, shape (P, R, t); they are 0 for others.
     """
     table, x = collapsed(sample, columns, model, strata, covariates, by_treatment=by_treatment)
     used, separated = table.used.copy(), np.zeros(len(columns), dtype=bool)
@@ -142,14 +142,14 @@ def collapsed(
 ) -> tuple[Collapsed, Float | None]:
     """Groups of areas, and their covariates: areas of a group have the same ones."""
     base = sample.base if model == "poisson" else None
+    moved = sample.treated if by_treatment else None
     if covariates is None:
-        moved = sample.treated if by_treatment else None
         table = collapse(sample.y, sample.used, columns, base=base, strata=strata, moved=moved)
         return table, None
     labels = np.zeros(len(sample.y), dtype=np.intp) if strata is None else strata
     kind = np.column_stack([labels, covariates])
     alike = np.unique(kind, axis=0, return_inverse=True)[1].ravel()
-    table = collapse(sample.y, sample.used, columns, base=base, strata=alike)
+    table = collapse(sample.y, sample.used, columns, base=base, strata=alike, moved=moved)
     lead = np.unique(table.group, return_index=True)[1]
     return replace(table, strata=labels[lead]), covariates[lead]
 

@@ -90,7 +90,7 @@ class _TwoWay:
     ) -> Regression:
         return regress(
             sample,
-            sample.treatment[None],
+            sample.treatment[sample.treated][None],
             model=model,
             cluster=cluster,
             strata=sample.cluster if self.period_effects == "cluster" else None,

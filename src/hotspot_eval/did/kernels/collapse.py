@@ -60,7 +60,8 @@ def collapse(
 ) -> Collapsed:
     """Group the areas of ``y``, shape (n, T), with regressors of shape (P, n, T).
 
-    ``moved``, shape (n,), says which areas have a regressor other than 0, where that is known.
+    With ``moved``, shape (n,), regressors are of these M areas alone, shape (P, M, T), and 0 for
+    all others.
 
     Examples
     --------
@@ -74,21 +75,28 @@ def collapse(
     varying = None if base is None else _profile(base, used)
     whole = bool(used.all())
     plain = np.ones(n, dtype=bool) if whole else used.all(axis=1)
-    for row_by_row in columns if moved is None else ():
-        plain &= ~(row_by_row != 0).any(axis=1)
-    if moved is not None:
-        plain &= ~moved
+    if moved is None:
+        moved = np.zeros(n, dtype=bool)
+        for row_by_row in columns:
+            moved |= (row_by_row != 0).any(axis=1)
+        columns = columns[:, moved]
+    plain &= ~moved
+    place = np.cumsum(moved) - 1
     if varying is not None:
         plain &= (varying == 1.0).all(axis=1)
     group = np.where(plain, labels, -1)
     odd = np.flatnonzero(~plain)
     if len(odd):
-        parts = [*columns[:, odd], labels[odd, None].astype(np.float64)]
+        codes = np.zeros(len(odd), dtype=np.intp)
+        for column in columns:
+            codes = _finer(codes, _at(column, moved, place, odd))
+        if strata is not None:
+            codes = _finer(codes, labels[odd, None].astype(np.float64))
         if not whole:
-            parts.append(used[odd].astype(np.float64))
+            codes = _finer(codes, used[odd].astype(np.float64))
         if varying is not None:
-            parts.append(varying[odd])
-        group[odd] = int(labels.max(initial=0)) + 1 + _alike(np.hstack(parts) + 0.0)
+            codes = _finer(codes, varying[odd])
+        group[odd] = int(labels.max(initial=0)) + 1 + codes
     group, lead = _in_order(group)
     shown = y if whole else np.where(used, y, 0.0)
     return Collapsed(
@@ -97,14 +105,26 @@ def collapse(
         total=group_sums(shown, group, len(lead)),
         used=used[lead],
         profile=np.ones((len(lead), t)) if varying is None else varying[lead],
-        columns=columns[:, lead],
+        columns=np.array([_at(column, moved, place, lead) for column in columns]).reshape(
+            len(columns), len(lead), t
+        ),
         strata=labels[lead],
     )
 
 
-def _alike(keys: Float) -> NDArray[np.intp]:
-    """Number of each row, the same for equal rows, in an order that row order cannot change."""
-    rows = [row.tobytes() for row in keys]
+def _at(
+    column: Float, moved: NDArray[np.bool_], place: NDArray[np.intp], rows: NDArray[np.intp]
+) -> Float:
+    """Some areas' rows of a regressor that is known for those moved, and 0 for all others."""
+    some = np.zeros((len(rows), column.shape[1]))
+    known = moved[rows]
+    some[known] = column[place[rows[known]]]
+    return some
+
+
+def _finer(codes: NDArray[np.intp], keys: Float) -> NDArray[np.intp]:
+    """Codes told apart by rows besides, in an order that row order cannot change."""
+    rows = list(zip(codes.tolist(), map(bytes, keys + 0.0), strict=True))
     place = {row: k for k, row in enumerate(sorted(set(rows)))}
     return np.array([place[row] for row in rows], dtype=np.intp)
 

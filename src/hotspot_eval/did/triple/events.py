@@ -91,7 +91,9 @@ def triple_event_study(
     sample = types.sample
     if not (sample.used & (sample.treatment > 0)).any():
         return impossible(sample, f"no treated cell is left: {NO_SHARE}", told, terms=TERMS)
-    times, columns, base = event_columns(sample, design.gap)
+    times, own, base = event_columns(sample, design.gap)
+    columns = np.zeros((len(times), *sample.y.shape))
+    columns[:, sample.treated] = own
     times, columns = _restored(times, columns, lost)
     kept = varying(types, columns)
     if not len(kept):
