@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,18 +67,27 @@ def estimate_many(
 def _block(
     reader: _Reader, designs: Sequence[Design], *, imputed: bool
 ) -> tuple[Float, NDArray[np.bool_]]:
-    """Estimates, and which designs they were found of."""
-    estimates, sure = np.full(len(designs), np.nan), np.zeros(len(designs), dtype=bool)
+    """Estimates, and of which designs they were found."""
+    estimates, found = np.full(len(designs), np.nan), np.zeros(len(designs), dtype=bool)
     read = [reader.read(design) for design in designs]
-    places = [r for r, told in enumerate(read) if told is not None]
-    tables = reader.tables([told for told in read if told is not None])
+    places = [r for r, groups in enumerate(read) if groups is not None]
+    tables = reader.tables([groups for groups in read if groups is not None])
     sums = sum_paths(reader.y, reader.seen, tables, counts=reader.poisson, drop_off=imputed)
     solve = impute_paths if imputed else solve_paths
-    estimates[places], sure[places] = solve(sums, poisson=reader.poisson)
-    return estimates, sure
+    estimates[places], found[places] = solve(sums, poisson=reader.poisson)
+    return estimates, found
 
 
-_Read = tuple[list[int], list[list[int]], list[int], bool]
+class _Groups(NamedTuple):
+    """Rows of y in one design: treated groups, each with its path, and controls.
+
+    Controls are the rows ``controls``, or ``all_but`` these.
+    """
+
+    path: list[int]
+    treated: list[list[int]]
+    controls: list[int]
+    all_but: bool
 
 
 class _Reader:
@@ -89,13 +98,13 @@ class _Reader:
         self.y, observed = panel.single()
         self.row = {area: i for i, area in enumerate(panel.areas)}
         self.seen: NDArray[np.bool_] = np.asarray(observed.any(axis=0))
-        odd: NDArray[np.bool_] = np.asarray((observed != self.seen).any(axis=1))
+        irregular: NDArray[np.bool_] = np.asarray((observed != self.seen).any(axis=1))
         if poisson and panel.offset_base is not None:
             base = panel.offset_base
-            odd |= np.asarray((base != base[:, :1]).any(axis=1))
+            irregular |= np.asarray((base != base[:, :1]).any(axis=1))
         if poisson and not np.issubdtype(panel.counts.dtype, np.integer):
-            odd |= np.asarray((self.y < 0).any(axis=1))
-        self.odd = frozenset(np.flatnonzero(odd).tolist())
+            irregular |= np.asarray((self.y < 0).any(axis=1))
+        self.irregular = frozenset(np.flatnonzero(irregular).tolist())
         self.known: dict[Any, int | None] = {}
         self.paths: dict[bytes, int] = {}
         self.shares: list[Float] = []
@@ -103,8 +112,8 @@ class _Reader:
         self.treatment: list[Float] = []
         self.window: list[NDArray[np.bool_]] = []
 
-    def read(self, design: Design) -> _Read | None:
-        """Path and rows of each treated group, rows of controls, and whether all but those."""
+    def read(self, design: Design) -> _Groups | None:
+        """Groups of the design."""
         groups: dict[int, list[int]] = {}
         try:
             for area, spells in _by_area(design).items():
@@ -112,10 +121,10 @@ class _Reader:
                 if path is None:
                     return None
                 groups.setdefault(path, []).append(self.row[area])
-            others = {self.row[str(a)] for a in (*design.catchment, *design.excluded)}
-            every = design.controls is None
-            beside = {self.row[spell.area] for spell in design.elsewhere if every}
-            against = {self.row[str(a)] for a in design.controls or ()}
+            neither = {self.row[str(a)] for a in (*design.catchment, *design.excluded)}
+            by_default = design.controls is None
+            elsewhere = {self.row[spell.area] for spell in design.elsewhere if by_default}
+            controls = {self.row[str(a)] for a in design.controls or ()}
         except KeyError:
             return None
         order = sorted(groups, key=lambda path: self.shares[path].tobytes())
@@ -125,33 +134,33 @@ class _Reader:
             return None
         treated = [sorted(groups[path]) for path in order]
         rows = [row for group in treated for row in group]
-        if every:
-            against = others | beside | set(rows)
-        if self.odd:
-            concerned = self.odd - against if every else self.odd & against
-            if concerned or not self.odd.isdisjoint(rows):
+        if by_default:
+            controls = neither | elsewhere | set(rows)
+        if self.irregular:
+            concerned = self.irregular - controls if by_default else self.irregular & controls
+            if concerned or not self.irregular.isdisjoint(rows):
                 return None
-        return whole, treated, sorted(against), every
+        return _Groups(whole, treated, sorted(controls), by_default)
 
-    def tables(self, read: Sequence[_Read]) -> PathTables:
+    def tables(self, designs: Sequence[_Groups]) -> PathTables:
         """Groups of one design after the other, controls last."""
         groups = [
-            (cut, rows, all_but)
-            for cuts, treated, against, every in read
-            for cut, rows, all_but in (
-                *zip(cuts, treated, [False] * len(cuts), strict=True),
-                (0, against, every),
+            (path, rows, all_but)
+            for design in designs
+            for path, rows, all_but in (
+                *zip(design.path, design.treated, [False] * len(design.path), strict=True),
+                (0, design.controls, design.all_but),
             )
         ]
         edges = _edges([len(rows) for _, rows, _ in groups])
         each = chain.from_iterable(rows for _, rows, _ in groups)
         shape = (len(self.treatment), len(self.seen))
         return PathTables(
-            begin=_edges([len(cuts) + 1 for cuts, _, _, _ in read]),
+            begin=_edges([len(design.path) + 1 for design in designs]),
             rows=np.fromiter(each, dtype=np.intp, count=int(edges[-1])),
             first_row=edges,
             all_but=np.array([all_but for _, _, all_but in groups], dtype=bool),
-            path=np.array([cut for cut, _, _ in groups], dtype=np.intp),
+            path=np.array([path for path, _, _ in groups], dtype=np.intp),
             treatment=np.array(self.treatment, dtype=np.float64).reshape(shape),
             window=np.array(self.window, dtype=bool).reshape(shape),
         )
