@@ -259,6 +259,23 @@ def test_errors_by_cluster_are_sums_of_influence():
     )
 
 
+def test_areas_that_switch_together_inside_one_cluster_keep_its_noise():
+    """Deviations from their own mean add up to 0 in its sum: the error was a quarter of what is."""
+    made = []
+    borough = np.arange(80) // 5
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=(80, 11)) + 0.7 * rng.normal(size=(16, 11))[borough]
+        panel = panel_of(y, cluster=borough, values=True)
+        result = switchers(panel, staggered({i: 2 + i // 5 for i in range(40)}), cluster="cluster")
+        sums = np.zeros((16, result.influence.shape[1]))
+        np.add.at(sums, borough, result.influence)
+        assert (np.abs(sums[:8]).max(axis=1) > 1e-3).all()
+        made.append((result.effect.estimate, result.effect.std_error))
+    estimates, errors = np.array(made).T
+    assert 0.6 < errors.mean() / estimates.std(ddof=1) < 1.7
+
+
 def test_placebos_find_a_drift():
     d = np.zeros((60, 10))
     d[:20, 6:] = 1

@@ -72,8 +72,9 @@ def variance_of(
     Notes
     -----
     Given who switches when, the estimate is linear in the counts. ``influence``: area i of a group
-    of m areas scores ψ_i = Σ_t w_gt (y_it − ȳ_gt)·√(m/(m − 1)); the covariance is the sum of cross
-    products of ψ summed within clusters, t with the clusters that switch − 1. ``learnt``: the
+    in m clusters (areas, unless clustered) scores ψ_i = Σ_t w_gt (y_it − ȳ_gt)·√(m/(m − 1)); the
+    covariance is the sum of cross products of ψ summed within clusters, t with the clusters that
+    switch − 1. ``learnt``: the
     scores that never-treated areas would have in the switchers' place, as in
     :func:`~hotspot_eval.did.noise.learn`.
 
@@ -82,9 +83,9 @@ def variance_of(
     de Chaisemartin & D'Haultfœuille (2024), https://doi.org/10.1162/rest_a_01414, on deviations
     within areas that switch together; Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    deviation, untreated = _residuals(sample, used, strata, group)
-    scores = scores_of(deviation, group, weights)
     codes = np.arange(len(group)) if cluster is None else cluster
+    deviation, untreated = _residuals(sample, used, strata, group, codes)
+    scores = scores_of(deviation, group, weights)
     count = len(np.unique(codes[switchers]))
     size = len(weights)
     if errors == "learnt" and cluster is None and enough_controls(sample):
@@ -138,11 +139,14 @@ def _learn(sample: Sample, used: Bool, group: Int, weights: Float, untreated: Fl
     )
 
 
-def _residuals(sample: Sample, used: Bool, strata: Float, group: Int) -> tuple[Float, Float]:
+def _residuals(
+    sample: Sample, used: Bool, strata: Float, group: Int, codes: Int
+) -> tuple[Float, Float]:
     """Deviations of areas from what their like do, and of never-treated ones, shape (n, t).
 
-    An area alone in its group deviates from area and period effects of its stratum; never-treated
-    ones from area and period effects of their own.
+    A group inside one cluster deviates from area and period effects of its stratum: deviations
+    from its own mean would cancel in the cluster's sum. Never-treated areas deviate from area and
+    period effects of their own.
     """
     y = np.where(used, sample.y, 0.0)
     within = np.zeros_like(y)
@@ -152,9 +156,10 @@ def _residuals(sample: Sample, used: Bool, strata: Float, group: Int) -> tuple[F
     size = np.bincount(group)
     sums = np.zeros((len(size), y.shape[1]))
     np.add.at(sums, group, y)
-    members = size[group][:, None]
-    factor = np.sqrt(members / np.maximum(members - 1, 1))
-    deviation = np.where(members > 1, (y - (sums / size[:, None])[group]) * factor, within)
+    held = np.unique(np.column_stack([group, codes]), axis=0)[:, 0]
+    clusters = np.bincount(held, minlength=len(size))[group][:, None]
+    factor = np.sqrt(clusters / np.maximum(clusters - 1, 1))
+    deviation = np.where(clusters > 1, (y - (sums / size[:, None])[group]) * factor, within)
     never = ~sample.treated
     untreated = np.zeros_like(y)
     if never.any():
