@@ -68,7 +68,7 @@ def told(home: Path) -> list[str]:
 def test_a_usable_project_has_no_problem(project):
     problems, summary = check_params([project / "params.yaml"])
     assert problems == []
-    assert "1 sites" in summary[0]
+    assert "1 site (" in summary[0]
 
 
 def test_records_that_carry_a_point_and_no_area_are_usable(project):
@@ -79,6 +79,18 @@ def test_records_that_carry_a_point_and_no_area_are_usable(project):
     assert told(project) == []
     edit(project, areas={"path": "nowhere.gpkg"})
     assert len(told(project)) == 1 and "nowhere.gpkg" in told(project)[0]
+
+
+@pytest.mark.parametrize("start", ["2030-01-07", "2019-05-06"])
+def test_an_operation_outside_the_counts_is_refused(project, start):
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    del params["register"]
+    counts = pd.read_csv(project / "counts.csv", dtype=str)
+    params["treatment"] = {"areas": [counts["area"].iloc[0]], "start": start}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    told = "\n".join(map(str, check_params([project / "params.yaml"])[0]))
+    assert "field 'treatment.start': no operation starts within the counts" in told
+    assert start in told and "2022-12" in told
 
 
 def test_a_window_that_no_start_has_room_for_is_told_with_the_room_there_is(project):

@@ -46,6 +46,25 @@ def test_every_problem_is_found_and_the_rest_still_read(tmp_path):
     assert params is not None
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("window: {pre_period: 12}", "Did you mean 'window.pre_periods'"),
+        ("outcome: {primary: theft}", "Did you mean 'outcomes'"),
+        ("pre_periods: 12", "Did you mean 'window.pre_periods', one level further"),
+        ("colour: red", "docs/params.md lists every field"),
+        ("window: {pre_periods: twelve}", "must be a whole number (given: 'twelve')"),
+        ("window: {pre_periods: 0}", "must be 1 or more (given: '0')"),
+        ("window: {start: 1st Jan 2018}", "'1st Jan 2018' is no date that can be read. Write it"),
+        ("window: {frequency: monthly}", "must be 'week', 'four_week', 'month'"),
+        ("selection: top_count", "must hold fields of its own"),
+    ],
+)
+def test_a_wrong_field_is_told_in_the_words_of_the_file(tmp_path, line, said):
+    _, problems = params_or_problems(written(tmp_path, GOOD + line + "\n"))
+    assert any(said in str(problem) for problem in problems), problems
+
+
 def test_a_missing_seed_is_named(tmp_path):
     with pytest.raises(InputError, match="field 'seed': is missing"):
         load_params(written(tmp_path, GOOD.replace("seed: 1\n", "")))

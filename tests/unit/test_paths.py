@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from hotspot_eval.data import paths
-from hotspot_eval.data.paths import local_file, local_files, refuse_inflated, unpack
+from hotspot_eval.data.paths import local_file, local_files, refuse_inflated, text_advice, unpack
 from hotspot_eval.errors import InputError
 
 
@@ -113,3 +113,17 @@ def test_gzip_bombs_and_damage_are_refused(tmp_path):
         refuse_inflated(bomb)
     bomb.write_bytes(gzip.compress(b"a,b\n"))
     refuse_inflated(bomb)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"PK\x03\x04rest", "workbook or an archive"),
+        (b"\xd0\xcf\x11\xe0", "workbook"),
+        (b"a\xff", "Save it as CSV UTF-8."),
+    ],
+)
+def test_a_workbook_under_the_name_of_a_text_is_told(tmp_path, start, said):
+    path = tmp_path / "counts.csv"
+    path.write_bytes(start)
+    assert said in text_advice(path)

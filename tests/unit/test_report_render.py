@@ -64,6 +64,13 @@ def test_a_long_table_is_cut_and_says_so():
     assert "The first 60" not in show_table(_table(draw=list(range(60))), "open").html
 
 
+def test_a_table_of_sentences_is_stacked_where_the_screen_is_narrow():
+    words = "It assumes that trends would have been parallel, and says so at some length."
+    html = show_table(_table(estimator=["a"], why=[words]), "open").html
+    assert 'class="data stack"' in html and 'data-label="Why"' in html
+    assert 'class="data"' in show_table(_table(estimator=["a"], why=["short"]), "open").html
+
+
 def test_a_figure_holds_its_image_and_texts():
     entry = FigureFile(
         name="f", file="f.png", title="Fewer", subtitle="per cent", alt="A plot", source="Met",

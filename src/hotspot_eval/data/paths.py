@@ -11,7 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from hotspot_eval.errors import InputError, Problem
 
-__all__ = ["PathLike", "local_file", "local_files", "refuse_inflated", "unpack"]
+__all__ = [
+    "PathLike",
+    "local_file",
+    "local_files",
+    "refuse_inflated",
+    "text_advice",
+    "unpack",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -168,6 +175,17 @@ def refuse_inflated(path: Path) -> None:
                 advice="Unpack it by hand and give the file.",
             )
         )
+
+
+def text_advice(path: Path) -> str:
+    """What to do with a file that should be text and is not: often a workbook under a new name."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        return (
+            "It is a workbook or an archive, whatever its name says: save the sheet as CSV UTF-8."
+        )
+    return "Save it as CSV UTF-8."
 
 
 def _resolved(path: PathLike, within: PathLike | None, where: str) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hotspot_eval.data.counts import COUNT_COLUMNS, Counts
-from hotspot_eval.data.paths import PathLike, local_file, refuse_inflated
+from hotspot_eval.data.paths import PathLike, local_file, refuse_inflated, text_advice
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger
 from hotspot_eval.panel import Panel, area_ids
@@ -149,6 +149,10 @@ def _read_table(file: Path, text_columns: list[str]) -> pd.DataFrame:
         return pd.read_csv(file, dtype=dict.fromkeys(text_columns, str), encoding="utf-8-sig")
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(
+            Problem(where=file.name, what="is not UTF-8 text", advice=text_advice(file))
+        ) from error
     except (ValueError, OSError) as error:
         raise InputError(
             Problem(where=file.name, what=f"cannot be read as a table ({error})")

@@ -173,7 +173,7 @@ def _beside(sample: Sample, asked: _Answers, design: Design) -> tuple[str, ...]:
     told = {
         "replay, unless the places were drawn at random: places chosen for high or rising counts "
         "come down again by themselves, and no estimator of this tree allows for that": True,
-        "replay or a randomisation test, since fewer than five areas are treated": n < _FEW,
+        "a randomisation test, since fewer than five areas are treated": n < _FEW,
         "conformal_test, since placebo ranks among so few controls cannot fall below 5%": (
             n == 1 and 0 < asked.controls < _RANKS and not asked.unsuited
         ),

@@ -110,13 +110,13 @@ def _ratio_makers(
     return {
         "poisson_did": (
             lambda: poisson_did(panel, design).effect,
-            "parallel trends in ratio; starts that differ are weighed by precision"
+            "assumes parallel trends in ratios; different starts are weighted by precision"
             + _forbidden(panel, design),
         ),
         "imputation": (
             lambda: imputation(panel, design).effect,
-            "parallel trends in ratio; treated areas never serve as controls; treated cells weigh "
-            "by their expected events",
+            "assumes parallel trends in ratios; treated areas never serve as controls; treated "
+            "cells are weighted by their expected events",
         ),
         "etwfe": (
             lambda: (
@@ -124,13 +124,13 @@ def _ratio_makers(
                 .aggregate("simple")
                 .effect
             ),
-            "parallel trends in ratio; the mean of the log ratios of cohorts and periods, which "
-            "weigh by their areas and not by their events",
+            "assumes parallel trends in ratios; the mean of the log ratios of cohorts and periods, "
+            "which are weighted by their areas and not by their events",
         ),
         "rirr": (
             lambda: _totals(sample, "rirr", dispersion),
-            "totals before and after, treated against control; error from ratios of windows as "
-            "long as the study's where nothing was done, Poisson where there are too few",
+            "totals before and after, treated against control; the error comes from windows of the "
+            "same length where nothing was done, and is Poisson where there are too few of them",
         ),
     }
 
@@ -146,26 +146,26 @@ def _number_makers(
     return {
         "linear_did": (
             lambda: linear_did(panel, design).effect,
-            "parallel trends in number: differs from the ratio models when treated and control "
-            "areas differ in level" + _level(sample),
+            "assumes parallel trends in numbers: differs from the ratio models when treated and "
+            "control areas differ in level" + _level(sample),
         ),
         "imputation, linear": (
             lambda: imputation(panel, design, model="linear").effect,
-            "parallel trends in number; treated areas never serve as controls",
+            "assumes parallel trends in numbers; treated areas never serve as controls",
         ),
         "group_time": (
             lambda: group_time(panel, design, errors="learnt").aggregate("simple").effect,
-            "parallel trends in number; leans on the one period before the start, so it is the "
-            "noisiest on rare counts",
+            "assumes parallel trends in numbers; relies on the single period before the start, so "
+            "it is the noisiest for rare counts",
         ),
         "switchers": (
             lambda: switchers(panel, design).effect,
-            "parallel trends in number since the last period before the switch; per unit of "
-            "treatment received, periods off included",
+            "assumes parallel trends in numbers since the last period before the switch; per unit "
+            "of treatment received, periods without treatment included",
         ),
         "synthetic_did": (
             lambda: synthetic_did(panel, design, rng=rng).effect,
-            "weights controls and periods so that trends before the start are parallel in number",
+            "weights controls and periods so that trends before the start are parallel in numbers",
         ),
         "wdd": (
             lambda: _totals(sample, "wdd"),
@@ -266,4 +266,4 @@ def _level(sample: Sample) -> str:
         float(sample.y[rows].sum(where=before[rows]) / max(before[rows].sum(), 1))
         for rows in (sample.treated, ~sample.treated)
     )
-    return f" (before: {treated:.2f} against {control:.2f} an area and period)"
+    return f" (before: {treated:.2f} against {control:.2f} per area and period)"

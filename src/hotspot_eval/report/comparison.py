@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -63,10 +64,10 @@ def comparison_table(compared: pd.DataFrame, *, primary: Effect) -> pd.DataFrame
             _joined(signed_cell(prevented, digits=0)),
             f"Not available: {'; '.join(primary.notes)}"
             if math.isnan(primary.estimate)
-            else "What the study is judged on, as declared beforehand",
+            else "What the study is judged on",
         )
     ]
-    rows += [_row(row) for row in compared.to_dict("records")]
+    rows += [_row(row, primary) for row in compared.to_dict("records")]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -91,9 +92,7 @@ def comparison_frame(compared: pd.DataFrame, *, primary: Effect) -> pd.DataFrame
     rows += [
         (
             _NAMES.get(row["estimator"], row["estimator"]),
-            row["crimes_prevented"],
-            row["prevented_low"],
-            row["prevented_high"],
+            *_prevented(row, primary),
             "",
         )
         for row in compared.to_dict("records")
@@ -103,13 +102,15 @@ def comparison_frame(compared: pd.DataFrame, *, primary: Effect) -> pd.DataFrame
     return frame
 
 
-def _row(row: Mapping[Hashable, Any]) -> tuple[str, str, str, str, str, str]:
+def _row(row: Mapping[Hashable, Any], primary: Effect) -> tuple[str, str, str, str, str, str]:
     name = str(row["estimator"])
     ratio = row["scale"] == "log_irr"
     percent = [100.0 * (_number(row[f"irr{end}"]) - 1.0) for end in ("", "_low", "_high")]
-    events = [_number(row[end]) for end in ("crimes_prevented", "prevented_low", "prevented_high")]
+    events = _prevented(row, primary)
     missing = math.isnan(_number(row["estimate"]))
     why = f"Not available: {row['notes']}" if missing else _sentence(str(row["why"]))
+    if not missing and math.isnan(events[0]):
+        why += ". Events prevented: the events on the treated cells are not known"
     return (
         _NAMES.get(name, name),
         name,
@@ -120,7 +121,27 @@ def _row(row: Mapping[Hashable, Any]) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def _written(numbers: list[float], *, digits: int, suffix: str = "") -> str:
+def _prevented(row: Mapping[Hashable, Any], primary: Effect) -> tuple[float, float, float]:
+    """Events prevented: the row's own, or what its estimate means on the same treated cells.
+
+    A WDD is a total already. A ratio of totals has no cells of its own: those of the primary
+    effect are the same ones.
+    """
+    own = [_number(row[end]) for end in ("crimes_prevented", "prevented_low", "prevented_high")]
+    ends = [_number(row[end]) for end in ("estimate", "ci_high", "ci_low")]
+    if not math.isnan(own[0]) or math.isnan(ends[0]):
+        return own[0], own[1], own[2]
+    if str(row["estimator"]).startswith("wdd"):
+        return -ends[0], -ends[1], -ends[2]
+    if row["scale"] == "log_irr" and primary.treated_cells:
+        told = replace(
+            primary, scale="log_irr", estimate=ends[0], ci_high=ends[1], ci_low=ends[2]
+        ).crimes_prevented()
+        return told.value, told.low, told.high
+    return own[0], own[1], own[2]
+
+
+def _written(numbers: Sequence[float], *, digits: int, suffix: str = "") -> str:
     value, low, high = numbers
     told = Quantity(value=value, low=low, high=high, unit="")
     return _joined(signed_cell(told, digits=digits, suffix=suffix))
@@ -128,7 +149,7 @@ def _written(numbers: list[float], *, digits: int, suffix: str = "") -> str:
 
 def _joined(cell: tuple[str, str]) -> str:
     value, interval = cell
-    return f"{value} ({interval})" if interval else value
+    return f"{value} ({interval})".replace(" to ", "\u00a0to\u00a0") if interval else value
 
 
 def _sentence(words: str) -> str:

@@ -66,6 +66,7 @@ def environment() -> Environment:
     env.filters["numeric"] = numeric
     env.filters["holds"] = holds
     env.filters["written"] = written
+    env.filters["wordy"] = wordy
     env.globals["wording"] = wording
     env.globals["SUPPRESSED"] = SUPPRESSED
     return env
@@ -85,6 +86,11 @@ def holds(table: Table, value: Cell) -> bool:
     return any(
         cell is value or (cell == value and cell is not None) for r in table.rows for cell in r
     )
+
+
+def wordy(table: Table) -> bool:
+    """Whether a table holds sentences, which a narrow screen shows one below the other."""
+    return any(isinstance(value, str) and len(value) > 60 for row in table.rows for value in row)
 
 
 def written(table: Table) -> list[list[str]]:

@@ -113,6 +113,8 @@ GLOSSARY: Final = {
     "without any action.",
     "Replay (scene)": "The same way of choosing places, applied in a borough and at a date where "
     "nothing was done. What follows there shows what happens without an operation.",
+    "Ladder, rung": "Where replays are taken from. Rung 1 is the declared rule with two years of "
+    "history; each further rung relaxes one condition until there are enough replays.",
     "Plain estimator": "Difference-in-differences that makes no allowance for how the places were "
     "chosen.",
     "Attenuated": "Some treated periods or areas were only partly covered by the operation, which "

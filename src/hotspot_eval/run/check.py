@@ -152,6 +152,21 @@ def _gaps(inputs: Inputs) -> list[Problem]:
     ] * bool(unsaid)
 
 
+def _outside(days: Sequence[np.datetime64], told: bool, read: tuple[str, str]) -> list[Problem]:
+    """No start falls where there are counts before and after it."""
+    if not days:
+        return []
+    return [
+        Problem(
+            where="field 'treatment.start'" if told else "register",
+            what=f"no operation starts within the counts, which run from {read[0]} to {read[1]}, "
+            "with at least one period before it",
+            examples=sorted({str(day) for day in days}),
+            advice="Correct the dates, or read counts from before and after the start.",
+        )
+    ]
+
+
 def _windows(inputs: Inputs) -> list[Problem]:
     """Windows that no start has room for; a start without room fails its own site alone."""
     readable = _readable(inputs)
@@ -166,7 +181,7 @@ def _windows(inputs: Inputs) -> list[Problem]:
     places = [int(np.searchsorted(periods.ends, day, side="right")) for day in days]
     places = [place for place in places if first < place < stop]
     if not places:
-        return []
+        return _outside(days, told, (periods.labels[first], periods.labels[stop - 1]))
     early, late = min(places), max(places)
     before, after = late - first, stop - early
     gap = f" and a gap of {window.gap}" if window.gap else ""
@@ -321,4 +336,5 @@ def _caught(step: Callable[[], list[Problem]]) -> list[Problem]:
 def _summary(path: Path, inputs: Inputs) -> str:
     boroughs = inputs.boroughs()
     shown = ", ".join(boroughs[:5]) + (", …" if len(boroughs) > 5 else "")
-    return f"{path.name}: usable; {len(boroughs)} sites ({shown}). {inputs.panel()!r}"
+    sites = f"{len(boroughs)} site{'' if len(boroughs) == 1 else 's'}"
+    return f"{path.name}: usable; {sites} ({shown}). {inputs.panel()!r}"

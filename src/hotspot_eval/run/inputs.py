@@ -301,7 +301,8 @@ def place_problems(panel: Panel, areas: pd.DataFrame) -> list[Problem]:
             Problem(
                 where="counts",
                 what="not one event falls in an area of the study",
-                advice="Look for coordinates whose columns are swapped, or ids of another kind.",
+                advice="Look for area ids spelt differently from the boundaries (capitals count), "
+                "ids of another kind or year, or coordinates whose columns are swapped.",
             )
         ]
     return []

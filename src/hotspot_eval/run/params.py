@@ -14,6 +14,7 @@ from hotspot_eval.design import Kind
 from hotspot_eval.did import ClusterBy
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.periods import Frequency, interval_days
+from hotspot_eval.run.faults import fault_problem, is_tag
 
 __all__ = ["Params", "load_params", "params_or_problems"]
 
@@ -255,7 +256,7 @@ def params_or_problems(path: Path) -> tuple[Params | None, list[Problem]]:
             faults = error.errors(include_url=False)
             # A value taken out for being wrong is not missing too.
             told = [f for f in faults if not (f["type"] == "missing" and f["loc"] in named)]
-            problems += [_told(path, fault) for fault in told]
+            problems += [fault_problem(path.name, fault, Params) for fault in told]
             named |= {fault["loc"] for fault in faults}
             if not _without(raw, [fault["loc"] for fault in faults]):
                 break
@@ -324,29 +325,6 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _told(path: Path, fault: Any) -> Problem:
-    field = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-    where = f"{path.name}, field '{field}'"
-    if fault["type"] == "extra_forbidden":
-        return Problem(
-            where=where,
-            what="is unknown",
-            advice="Look for a typing error, or see docs/params.md for the fields there are.",
-        )
-    if fault["type"] == "missing":
-        return Problem(where=where, what="is missing", advice="Every study needs it.")
-    if fault["type"] == "string_pattern_mismatch" and field == "study":
-        return Problem(
-            where=where,
-            what=f"{str(fault.get('input'))[:60]!r} is no name for a folder",
-            advice="Use lower-case letters, digits, '-' and '_'.",
-        )
-    said = fault["msg"].removeprefix("Value error, ")
-    given = fault.get("input")
-    shown = f" (given: {str(given)[:60]!r})" if isinstance(given, (str, int, float)) else ""
-    return Problem(where=where, what=f"{said[0].lower()}{said[1:]}{shown}")
-
-
 # What stands in for a required value that is missing or wrong, so that the data are still checked.
 _STANDS_FOR: dict[tuple[int | str, ...], Any] = {
     ("study",): "unnamed",
@@ -360,7 +338,7 @@ def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> bool:
     taken = False
     for place in places:
         holder: Any = raw
-        trail = [part for part in place if not _is_tag(part)]
+        trail = [part for part in place if not is_tag(part)]
         for part in trail[:-1]:
             holder = holder.get(part) if isinstance(holder, dict) else None
         if tuple(trail) in _STANDS_FOR:
@@ -378,8 +356,3 @@ def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> bool:
                 del holder[trail[-1]]
             taken = True
     return taken
-
-
-def _is_tag(part: int | str) -> bool:
-    """Union members appear in pydantic's trail as types, not as fields."""
-    return isinstance(part, str) and (part.startswith(("list[", "literal[")))

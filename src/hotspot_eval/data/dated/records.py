@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from hotspot_eval.data.engine import Engine, literal
-from hotspot_eval.data.paths import refuse_inflated
+from hotspot_eval.data.paths import refuse_inflated, text_advice
 from hotspot_eval.errors import InputError, Problem
 
 __all__ = [
@@ -61,7 +61,7 @@ def _header(file: Path) -> list[str]:
             return [cell.strip() for cell in next(csv.reader(stream), [])]
     except UnicodeDecodeError as error:
         raise InputError(
-            Problem(where=file.name, what="is not UTF-8 text", advice="Save it as UTF-8.")
+            Problem(where=file.name, what="is not UTF-8 text", advice=text_advice(file))
         ) from error
 
 
@@ -201,7 +201,7 @@ def refuse_unreadable(
                 where=where,
                 what=f"dates of {int(told['bad_dates']):,} records cannot be read, such as "
                 + ", ".join(examples),
-                advice="Pass date_format=, such as '%d/%m/%Y %H:%M'."
+                advice="Pass date_format= (counts.date_format in params), such as '%d/%m/%Y %H:%M'."
                 if date_format is None
                 else f"They are not of the form {date_format}.",
             )

@@ -21,6 +21,7 @@ __all__ = ["Source", "find_sources", "is_system_file"]
 _PLAIN = (".csv", ".csv.gz")
 _READ = (*_PLAIN, ".zip")
 _OTHER_TABLES = ("-outcomes.csv", "-stop-and-search.csv")
+_NESTED_ARCHIVES = "archives inside the archive"
 _NESTED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz", ".zst")
 _SMALL_BYTES = 1 << 20
 
@@ -162,6 +163,12 @@ def _day(seconds: float) -> dt.date:
     return dt.datetime.fromtimestamp(seconds, tz=dt.UTC).date()
 
 
+def _advice(what: str) -> str:
+    if what == _NESTED_ARCHIVES:
+        return "Unpack the outer one, and give the archives in it or the folder that holds them."
+    return "Do not trust this archive."
+
+
 def _of_archive(file: Path, limits: Limits, others: list[str]) -> Iterator[Source]:
     try:
         with zipfile.ZipFile(file) as archive:
@@ -175,7 +182,7 @@ def _of_archive(file: Path, limits: Limits, others: list[str]) -> Iterator[Sourc
             )
         ) from error
     problems = [
-        Problem(where=file.name, what=what, examples=names, advice="Do not trust this archive.")
+        Problem(where=file.name, what=what, examples=names, advice=_advice(what))
         for what, names in _faults(members, limits)
         if names
     ]
@@ -203,7 +210,7 @@ def _faults(members: list[zipfile.ZipInfo], limits: Limits) -> Iterator[tuple[st
         "members are symbolic links",
         [m.filename for m in members if stat.S_ISLNK(m.external_attr >> 16)],
     )
-    yield "archives inside the archive", [n for n in names if n.lower().endswith(_NESTED)]
+    yield _NESTED_ARCHIVES, [n for n in names if n.lower().endswith(_NESTED)]
     yield "members are encrypted", [m.filename for m in members if m.flag_bits & 1]
     yield "members share a name", sorted({n for n in names if names.count(n) > 1})
     yield (

@@ -81,7 +81,8 @@ def refusals(findings: Sequence[Finding], source: str) -> list[Problem]:
             where=f"{source}, {field}",
             what=problem,
             examples=examples,
-            advice=f'{ADVICE[problem]} Or read the rest with problems="leave_out".',
+            advice=f'{ADVICE[problem]} Or read the rest with problems="leave_out" '
+            "(register.problems in params).",
         )
         for (field, problem), examples in named.items()
     ]

@@ -174,7 +174,8 @@ def _periods(
             Problem(
                 where="argument 'frequency'",
                 what=f"'{frequency}' needs dates, and these records carry a month but no day",
-                advice="Use frequency='month', or read dated records with read_incidents.",
+                advice="Use frequency='month' (window.frequency in params), or read dated records "
+                "with read_incidents (counts.kind: incidents).",
             )
         )
     first, after = incidents.covered
@@ -218,11 +219,17 @@ def _recorded(
                 where="argument 'outcomes'",
                 what="none of their crime types occurs in the records",
                 examples=lost,
-                advice="Is this an extract without them? If there truly were none, pass "
-                "absent_types='zero'.",
+                advice=f"The records hold: {_some(types)}. Spell the outcome as there, or list its "
+                "types (counts.types in params; an outcome definition in Python). If there truly "
+                "were none, pass absent_types='zero'.",
             )
         )
     return table
+
+
+def _some(names: list[str], most: int = 15) -> str:
+    told = ", ".join(sorted(names)[:most])
+    return f"{told} and {len(names) - most} more" if len(names) > most else told or "nothing"
 
 
 def _ledger(gathered: Gathered, where: Where) -> Ledger:
