@@ -125,7 +125,7 @@ def effect_of(
         return no_effect(told, (_why_not(sample, regression, on), *notes), counts)
     kept = contrast[regression.kept]
     labels = np.arange(len(sample.areas)) if cluster is None else cluster
-    n_treated = len(np.unique(labels[sample.treated]))
+    n_treated = len(np.unique(labels[sample.lit]))
     std_error = float(np.sqrt(np.maximum(kept @ regression.covariance() @ kept, 0.0)))
     df = regression.df(kept)
     if not std_error > 0:
@@ -172,6 +172,10 @@ LIKE_CONTROLS = (
 FITTED = (
     "one control: period effects fit it exactly, so that nothing tells how far it strays by chance "
     "and no error can be learnt"
+)
+TORN = (
+    "treated areas and the others hold no events in the same periods, so that nothing tells the "
+    "effect from those of periods"
 )
 ONE_TREATED = (
     "one treated cluster: a cluster-robust standard error cannot be computed from it; use "
@@ -248,7 +252,7 @@ def sample_counts(sample: Sample, cluster: NDArray[np.intp] | None) -> dict[str,
     return {
         "n_areas": n,
         "n_treated": sample.n_treated,
-        "n_control": n - sample.n_treated,
+        "n_control": n - int(sample.treated.sum()),
         "n_clusters": n if cluster is None else len(np.unique(cluster)),
         "n_periods": len(sample.periods),
     }
@@ -264,6 +268,8 @@ def _why_not(sample: Sample, regression: Regression, on: NDArray[np.intp]) -> st
             "no finite estimate: one of the cells (treated or control, before or after) holds no "
             "event"
         )
+    if regression.torn:
+        return TORN
     if sample.treated.all():
         return "every area is treated at the same time: there is nothing to compare with"
     return "treatment does not vary apart from area and period effects"

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from hotspot_eval.did.beforehand import Past
 from hotspot_eval.did.kernels import (
     Collapsed,
+    attainable,
     balance,
     loadings_of,
+    parts_of,
     project,
     solve_poisson,
 )
-from hotspot_eval.did.model import Model, collapsed, mask_empty
+from hotspot_eval.did.model import Model, collapsed
 from hotspot_eval.did.noise import levels
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.ledger import Ledger, LedgerNote
@@ -201,10 +203,9 @@ def _fit(
         size = table.size[:, None]
         _, effects = project(untreated * size, (total / size)[None], None, loadings)
         common = _by_group(effects[0], loadings, count)
-        usable = begun & _known(untreated, loadings)
+        usable = begun & _known(untreated, table.strata, loadings)
         return _Fitted(shape=np.ones((count, t)), common=common, usable=usable)
-    used = untreated.copy()
-    mask_empty(table, used, np.where(untreated, total, 0.0))
+    used = attainable(untreated, total, table.strata)
     rows = used.any(axis=1)
     solution = solve_poisson(
         np.where(used, total, 0.0)[rows],
@@ -215,7 +216,7 @@ def _fit(
         loadings=None if loadings is None else loadings[rows],
     )
     linear = _by_group(solution.effects, loadings, count)
-    usable = begun & _known(used, loadings)
+    usable = begun & _known(used, table.strata, loadings)
     shape = table.profile * np.exp(linear - linear.max(initial=-np.inf, where=usable))
     return _Fitted(shape=np.where(usable, shape, 0.0), common=np.zeros((count, t)), usable=usable)
 
@@ -226,17 +227,22 @@ def _by_group(effects: Float, loadings: Float | None, count: int) -> Float:
     return every
 
 
-def _known(used: Bool, loadings: Float | None) -> Bool:
-    """Cells whose period effects follow from the used cells of the period, (G, T)."""
+def _known(used: Bool, strata: NDArray[np.intp], loadings: Float | None) -> Bool:
+    """Cells whose row and period effects hang together by used cells, (G, T).
+
+    Rows without a used cell have nothing expected, wherever their period effects are known.
+    """
+    row, column = parts_of(used, strata)
+    empty = ~np.asarray(used.any(axis=1))
+    linked: Bool = (row[:, None] == column[strata]) | empty[:, None]
     if loadings is None:
-        return np.broadcast_to(used.any(axis=0), used.shape)
-    known = np.zeros(used.shape, dtype=bool)
+        return linked & np.asarray(used.any(axis=0))
     for t in range(used.shape[1]):
         seen = loadings[used[:, t]]
         values, vectors = np.linalg.eigh(seen.T @ seen)
         blind = vectors[:, values <= _BLIND * max(float(values[-1]), 1.0)]
-        known[:, t] = np.abs(loadings @ blind).max(axis=1, initial=0.0) < _SEEN
-    return known
+        linked[:, t] &= np.abs(loadings @ blind).max(axis=1, initial=0.0) < _SEEN
+    return linked
 
 
 def _solve(
@@ -331,7 +337,8 @@ def _ledger(sample: Sample, on: Bool, imputed: Bool) -> Ledger:
         rows_out=int(imputed.sum()),
         left_out=[
             LedgerNote(
-                reason="no untreated area (or event) in the period, or none in the area before",
+                reason="no untreated area (or event) in the period, or none in the area before, or "
+                "nothing untreated that links the two",
                 rows=int(on.sum() - imputed.sum()),
             )
         ],

@@ -69,7 +69,17 @@ def event_study(
     log E[y_it] (or E[y_it]) = α_i + γ_t + Σ_e β_e·1{t − start_i = e}, e other than the base, which
     is the last period before the gap. A period treated in part counts as treated. Cells after the
     start in which treatment is off are left out and counted in the ledger: they are neither treated
-    nor untreated. An event time without any event among the treated has no finite log ratio: NaN.
+    nor untreated. Treated areas never observed in treatment keep their event times before it, as
+    they would in a regression on all cells. An event time without any event among the treated has
+    no finite log ratio: NaN.
+
+    Assumes parallel trends in ratio (number), no anticipation within the windows, and, where starts
+    differ, effects that depend on the time since the start alone: else each β_e also holds a part
+    of effects at other times, and of those before the start.
+
+    References
+    ----------
+    Sun & Abraham (2021), https://doi.org/10.1016/j.jeconom.2020.09.006
 
     Examples
     --------
@@ -88,7 +98,9 @@ def event_study(
     check_level("ci_level", ci_level)
     by_cluster = period_effects == "cluster"
     counts = model == "poisson"
-    sample = lay(panel, design, counts=counts, by_cluster=by_cluster, drop_off=True)
+    sample = lay(
+        panel, design, counts=counts, by_cluster=by_cluster, drop_off=True, unlit="treated"
+    )
     told = Told(
         estimand="effect on treated areas by periods since the start",
         scale=SCALE[model],

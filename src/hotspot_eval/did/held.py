@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import (
     Collapsed,
+    attainable,
     inverse_system,
     loadings_of,
     project,
     solve_poisson,
     spread_rows,
 )
-from hotspot_eval.did.model import Model, collapsed, mask_empty
+from hotspot_eval.did.model import Model, collapsed
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.results import Held
 
@@ -49,9 +50,9 @@ class HeldEffect:
         table, x = collapsed(
             sample, sample.treatment[None], self.model, self.strata, self.covariates
         )
-        used = table.used.copy()
+        used = table.used
         if self.model == "poisson":
-            mask_empty(table, used, table.total)
+            used = attainable(used, table.total, table.strata)
         z = None if x is None else loadings_of(table.strata, x)
         weight, common, shape = (_poisson if self.model == "poisson" else _linear)(
             table, used, z, value

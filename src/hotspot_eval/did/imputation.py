@@ -63,8 +63,10 @@ class Imputation:
     expected events. Linear: δ = Σ(y − ŷ)/Σ share. No treated cell serves as a control for another,
     so starts that differ do no harm. With one start it equals the two-way estimate. Treated areas
     without any event before keep their place, with nothing expected: leaving them out would select
-    on the past. Cells after the start in which treatment is off, and treated cells in periods
-    without untreated events, are left out and counted.
+    on the past. Treated areas none of whose treated periods is observed stay for their untreated
+    cells. Cells after the start in which treatment is off, and treated cells that no chain of
+    untreated ones links to their area's past (in periods without untreated events, and else), are
+    left out and counted.
 
     References
     ----------
@@ -138,6 +140,7 @@ class Imputation:
             counts=self.model == "poisson",
             by_cluster=self.period_effects == "cluster",
             drop_off=True,
+            unlit="control",
         )
 
     def _impute(self, sample: Sample, *, by_event: bool = True) -> Counterfactual | str:

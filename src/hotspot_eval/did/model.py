@@ -16,17 +16,19 @@ from hotspot_eval.did.kernels import (
     Correction,
     Residuals,
     Sandwich,
+    attainable,
     collapse,
     loadings_of,
     project,
     sandwich,
     solve_poisson,
     spread_rows,
+    without_single,
 )
 from hotspot_eval.did.noise import Learnt, enough_controls, learn, levels
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Model", "Regression", "collapsed", "mask_empty", "regress"]
+__all__ = ["Model", "Regression", "collapsed", "regress"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -50,6 +52,8 @@ class Regression:
         Gives fitted values, shape (n, t), NaN where not used.
     separated : ndarray of bool, shape (P,)
         Columns whose cells hold no event at all, in a model of counts.
+    torn : bool
+        Cells were left out whose mean goes to 0, though their area and period hold events.
     learnt : Learnt or None
         Covariance learnt from untreated areas, where that was asked for and there are enough.
     """
@@ -59,6 +63,7 @@ class Regression:
     sandwich: Sandwich | None
     fitted: Callable[[], Float]
     separated: Bool
+    torn: bool = False
     learnt: Learnt | None = None
 
     def covariance(self) -> Float:
@@ -104,19 +109,20 @@ def regress(
         The columns are given for treated areas alone, shape (P, R, t); they are 0 for others.
     """
     table, x = collapsed(sample, columns, model, strata, covariates, by_treatment=by_treatment)
-    used, separated = table.used.copy(), np.zeros(len(columns), dtype=bool)
+    used, separated, torn = table.used, np.zeros(len(columns), dtype=bool), False
     if model == "poisson":
         separated = _separated(table)
-        used &= ~(table.columns[separated] > 0).any(axis=0)
-        mask_empty(table, used, table.total)
+        given = used & ~(table.columns[separated] > 0).any(axis=0)
+        used = attainable(given, table.total, table.strata)
+        torn = _torn(given, used, table.strata)
     kept = _identified(table, used, separated, x)
     beta = np.full(len(columns), np.nan)
     if not len(kept):
-        return _bare(sample, beta, kept, separated)
+        return _bare(sample, beta, kept, separated, torn)
     solved = (_poisson if model == "poisson" else _linear)(table, used, kept, x)
     beta[kept] = solved.beta
     if not inference or np.isnan(solved.beta).any():
-        return _bare(sample, beta, kept, separated)
+        return _bare(sample, beta, kept, separated, torn)
     at = _At(table=table, used=used, kept=kept, solved=solved)
     robust, fitted, learnt = _inference(
         sample, at, model, cluster, correction, strata=strata, covariates=covariates
@@ -127,6 +133,7 @@ def regress(
         sandwich=robust,
         fitted=fitted,
         separated=separated,
+        torn=torn,
         learnt=learnt,
     )
 
@@ -154,19 +161,22 @@ def collapsed(
     return replace(table, strata=labels[lead]), covariates[lead]
 
 
-def _bare(sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool) -> Regression:
+def _bare(
+    sample: Sample, beta: Float, kept: NDArray[np.intp], separated: Bool, torn: bool
+) -> Regression:
     return Regression(
         beta=beta,
         kept=kept,
         sandwich=None,
         fitted=partial(np.full, sample.y.shape, np.nan),
         separated=separated,
+        torn=torn,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Solved:
-    """Solution on the groups: x̃ (P, G, T), Σₜ w x̃x̃′ (G, P, P), number of period effects.
+    """Solution on the groups: x̃ (P, G, T) and Σₜ w x̃x̃′ (G, P, P).
 
     A cell is common + (level of its area)·shape, both of shape (G, T).
     """
@@ -174,7 +184,6 @@ class _Solved:
     beta: Float
     tilde: Float
     blocks: Float
-    n_effects: int
     common: Float
     shape: Float
 
@@ -201,6 +210,8 @@ def _inference(
 ) -> tuple[Sandwich, Callable[[], Float], Learnt | None]:
     """Cluster-robust covariance, what gives fitted values, covariance learnt from controls."""
     table, used, solved = at.table, at.used, at.solved
+    counted = without_single(used, table.size, table.strata)
+    nested = cluster is not None and strata is not None and np.array_equal(cluster, strata)
     amount = None
     if model == "poisson":
         plain = bool(used.all())
@@ -222,8 +233,9 @@ def _inference(
         scale=scale,
         cluster=cluster,
         correction=correction,
-        n_cells=int(used.sum(axis=1) @ table.size),
-        n_parameters=len(at.kept) + solved.n_effects,
+        n_cells=int(counted.sum(axis=1) @ table.size),
+        n_parameters=len(at.kept) + _n_effects(table, counted, covariates, nested=nested),
+        counted=np.asarray(counted.any(axis=1))[table.group],
     )
     if correction != "learnt" or cluster is not None:
         return robust, spread.fitted, None
@@ -306,7 +318,6 @@ def _poisson(table: Collapsed, used: Bool, kept: NDArray[np.intp], x: Float | No
         beta=solution.beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, shape, tilde, optimize=True),
-        n_effects=_n_effects(table, used, x),
         common=np.zeros(total.shape),
         shape=shape,
     )
@@ -331,18 +342,20 @@ def _linear(table: Collapsed, used: Bool, kept: NDArray[np.intp], x: Float | Non
         beta=beta,
         tilde=tilde,
         blocks=np.einsum("pgt,gt,qgt->gpq", tilde, used, tilde, optimize=True),
-        n_effects=_n_effects(table, used, x),
         common=np.where(used, common, 0.0),
         shape=used.astype(np.float64),
     )
 
 
-def _n_effects(table: Collapsed, used: Bool, x: Float | None) -> int:
-    """Stratum × period effects, and of each covariate all periods but one: area effects hold it."""
+def _n_effects(table: Collapsed, used: Bool, x: Float | None, *, nested: bool) -> int:
+    """Stratum × period effects, and of each covariate all periods but one: area effects hold it.
+
+    Effects ``nested`` in the clusters count once, as in fixest.
+    """
     present = np.zeros((int(table.strata.max(initial=0)) + 1, used.shape[1]), dtype=bool)
     np.logical_or.at(present, table.strata, used)
     slopes = 0 if x is None else x.shape[1] * max(int(used.any(axis=0).sum()) - 1, 0)
-    return int(present.sum()) + slopes
+    return (1 if nested else int(present.sum())) + slopes
 
 
 def _separated(table: Collapsed) -> Bool:
@@ -354,17 +367,15 @@ def _separated(table: Collapsed) -> Bool:
     return separated
 
 
-def mask_empty(table: Collapsed, used: Bool, events: Float) -> None:
-    """Mask rows and stratum × column cells without any event, until none is left."""
-    while True:
-        before = int(used.sum())
-        total = np.where(used, events, 0.0)
-        used &= np.asarray(total.any(axis=1))[:, None]
-        for s in range(int(table.strata.max()) + 1):
-            rows: Bool = np.asarray(table.strata == s)
-            used[rows] &= np.asarray(total[rows].any(axis=0))
-        if int(used.sum()) == before:
-            return
+def _torn(given: Bool, used: Bool, strata: NDArray[np.intp]) -> bool:
+    """Whether cells were left out of rows and stratum × columns that stay."""
+    left = given & ~used
+    if not left.any():
+        return False
+    column = np.zeros((int(strata.max(initial=0)) + 1, used.shape[1]), dtype=bool)
+    np.logical_or.at(column, strata, used)
+    alive = np.asarray(used.any(axis=1))[:, None] & column[strata]
+    return bool((left & alive).any())
 
 
 def _identified(table: Collapsed, used: Bool, separated: Bool, x: Float | None) -> NDArray[np.intp]:

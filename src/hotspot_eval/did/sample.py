@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, check_study
+from hotspot_eval.did.winnow import NEVER_ON, STAYS, Laid, Unlit, Winnowed, winnow
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
@@ -21,10 +22,6 @@ __all__ = ["Sample", "attenuated", "lay", "treated_cells"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-UNSEEN = "no cell observed within the windows"
-ALWAYS_ON = "treated in every period used: there is no period before to compare with"
-NEVER_ON = "no treated period is observed within the windows"
-NO_EVENT = "no event in any period used: carries no information in a count model"
 _CHUNK = 4_096
 OTHER_ROLE = "neither treated nor control in this design"
 
@@ -46,6 +43,8 @@ class Sample:
     first : ndarray of int, shape (n,)
         Position in the panel of the first treated period; the panel's length where never treated.
     treated : ndarray of bool, shape (n,)
+        Areas with a start within the windows. Those of them that no period used shows treated are
+        left out or kept, as controls or treated: see :func:`lay`.
     cluster : ndarray of int, shape (n,), or None
         The panel's clusters, if it has any.
     ledger : Ledger
@@ -67,9 +66,17 @@ class Sample:
     reason: str
 
     @property
+    def lit(self) -> Bool:
+        """Treated areas with a treated period used: all of them, unless others were kept."""
+        lit = self.treated.copy()
+        rows = np.flatnonzero(lit)
+        lit[rows] = (self.used[rows] & (self.treatment[rows] > 0)).any(axis=1)
+        return lit
+
+    @property
     def n_treated(self) -> int:
-        """Treated areas."""
-        return int(self.treated.sum())
+        """Areas with a treated period used."""
+        return int(self.lit.sum())
 
 
 def lay(
@@ -80,6 +87,7 @@ def lay(
     by_cluster: bool = False,
     drop_off: bool = False,
     keep_always: bool = False,
+    unlit: Unlit = "out",
 ) -> Sample:
     """Lay ``design`` over ``panel`` and leave out what carries no information.
 
@@ -93,11 +101,23 @@ def lay(
         Leave out cells of treated areas after their first treated period in which treatment is off.
     keep_always : bool
         Keep areas treated in every used period.
+    unlit : {"out", "control", "treated"}
+        What becomes of treated areas none of whose treated periods is observed: left out, kept for
+        their untreated cells as controls, or kept as treated for their periods before the start.
+        Kept, areas observed in one period only are left out, which area effects fit exactly.
 
     Raises
     ------
     InputError
         If the panel has several outcomes, or a count model meets negative values.
+
+    Notes
+    -----
+    A regression learns period effects from every untreated cell, also from those of areas whose
+    treated periods are missing. Such an area adds no treated cell to an estimate, and what its
+    cells do by chance is seen in them, not inferred for lack of untreated ones: it is a control,
+    of like kind with the treated, for the error too. In an event study it has periods before the
+    start with coefficients of their own, and is treated there.
     """
     check_study(panel, design)
     cells = _gather(panel, design)
@@ -118,11 +138,8 @@ def lay(
         idle = used & cells.treated[:, None] & after & (cells.treatment == 0)
         used, off = used & ~idle, int(idle.sum())
     strata = cluster if by_cluster and cluster is not None else np.zeros(len(used), dtype=np.intp)
-    keep, used, gone = _winnow(cells, used, strata, counts, keep_always)
-    left = int(np.count_nonzero(keep)), int(np.count_nonzero(used))
-    ledger = _ledger(panel, left[0], gone, off, cells.in_window, left[1])
-    reason = _reason(cells.treated & keep, gone)
-    return _cut(panel, cells, keep, used, cluster, ledger, reason, whole=left[1] == used.size)
+    left = winnow(cells, used, strata, counts=counts, keep_always=keep_always, unlit=unlit)
+    return _cut(panel, cells, left, cluster, off, as_treated=unlit == "treated")
 
 
 def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
@@ -161,27 +178,7 @@ def attenuated(sample: Sample, cells: Sequence[TreatedCells] | None = None) -> t
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cells:
-    """Treated and control areas within the windows, before anything is left out.
-
-    Rows ``on_rows`` are treated, in their cells ``on``. ``y`` is as the panel holds it, and means
-    nothing where not used: an array of the panel's size is made once, at the end, of the rows that
-    stay.
-    """
-
-    rows: NDArray[np.intp]
-    y: NDArray[Any]
-    used: Bool
-    treatment: Float
-    first: NDArray[np.intp]
-    treated: Bool
-    on_rows: NDArray[np.intp]
-    on: Bool
-    in_window: int
-
-
-def _gather(panel: Panel, design: Design) -> _Cells:
+def _gather(panel: Panel, design: Design) -> Laid:
     assignment = design.on(panel)
     y, observed = panel.stored()
     role, treatment, window = assignment.role, assignment.treatment, assignment.used
@@ -192,7 +189,7 @@ def _gather(panel: Panel, design: Design) -> _Cells:
         ours = ours[rows]
     in_window = int(np.count_nonzero(window))
     on_rows = np.flatnonzero(ours)
-    return _Cells(
+    return Laid(
         rows=rows,
         y=y,
         used=observed if in_window == window.size else window & observed,
@@ -205,44 +202,17 @@ def _gather(panel: Panel, design: Design) -> _Cells:
     )
 
 
-def _winnow(
-    cells: _Cells, used: Bool, strata: NDArray[np.intp], counts: bool, keep_always: bool
-) -> tuple[Bool, Bool, dict[str, NDArray[np.intp]]]:
-    """Areas kept, cells used, and the rows left out by reason; repeated until nothing changes."""
-    keep = np.ones(len(used), dtype=bool)
-    gone: dict[str, NDArray[np.intp]] = {}
-    events = (cells.y != 0) & used if counts else None
-    while True:
-        moved = False
-        for reason, fault in _faults(cells, used, events, keep_always):
-            hit = keep & fault
-            if hit.any():
-                earlier = gone.get(reason, np.zeros(0, dtype=np.intp))
-                gone[reason] = np.concatenate([earlier, cells.rows[hit]])
-                keep &= ~fault
-                moved = True
-        if moved:
-            used = used & keep[:, None]
-            events = None if events is None else events & used
-        if events is not None:
-            thinner = _without_empty_periods(events, used, strata)
-            moved = moved or thinner is not used
-            used = thinner
-        if not moved:
-            return keep, used, gone
-
-
 def _cut(
     panel: Panel,
-    cells: _Cells,
-    keep: Bool,
-    used: Bool,
+    cells: Laid,
+    left: Winnowed,
     cluster: NDArray[np.intp] | None,
-    ledger: Ledger,
-    reason: str,
+    off: int,
     *,
-    whole: bool,
+    as_treated: bool,
 ) -> Sample:
+    keep, used = left.keep, left.used
+    whole = int(np.count_nonzero(used)) == used.size
     when = np.arange(used.shape[1]) if whole else np.flatnonzero(used.any(axis=0))
     stay, rows = np.flatnonzero(keep), cells.rows[keep]
     base, areas, periods = panel.offset_base, panel.areas, panel.periods.labels
@@ -272,10 +242,10 @@ def _cut(
         base=base,
         when=when,
         first=cells.first[keep],
-        treated=cells.treated[keep],
+        treated=(cells.treated if as_treated else left.lit)[keep],
         cluster=None if cluster is None else cluster[keep],
-        ledger=ledger,
-        reason=reason,
+        ledger=_ledger(panel, cells, left, off),
+        reason=_reason(cells, left),
     )
 
 
@@ -291,7 +261,7 @@ def _floats(y: NDArray[Any], rows: NDArray[np.intp], when: NDArray[np.intp]) -> 
     return made
 
 
-def _refuse_negative(panel: Panel, cells: _Cells) -> None:
+def _refuse_negative(panel: Panel, cells: Laid) -> None:
     if np.issubdtype(cells.y.dtype, np.integer):
         return
     negative = ((cells.y < 0) & cells.used).any(axis=1)
@@ -314,54 +284,12 @@ def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
     return codes
 
 
-def _faults(
-    cells: _Cells, used: Bool, events: Bool | None, keep_always: bool
-) -> list[tuple[str, Bool]]:
-    """Reasons to leave an area out, in order of precedence, with the areas they concern."""
-    whole = bool(used.all())
-    seen: Bool = np.ones(len(used), dtype=bool) if whole else np.asarray(used.any(axis=1))
-    some = seen[cells.on_rows]
-    rows = cells.on_rows[some]
-    lit = used[rows]
-    on: Bool = cells.on[some] & lit
-    never, always = np.zeros(len(used), dtype=bool), np.zeros(len(used), dtype=bool)
-    never[rows] = ~on.any(axis=1)
-    always[rows] = (on == lit).all(axis=1)
-    faults: list[tuple[str, Bool]] = [(UNSEEN, ~seen), (NEVER_ON, never)]
-    if not keep_always:
-        faults.insert(1, (ALWAYS_ON, always))
-    if events is not None:
-        faults.append((NO_EVENT, seen & ~np.asarray(events.any(axis=1))))
-    return faults
-
-
-def _without_empty_periods(events: Bool, used: Bool, strata: NDArray[np.intp]) -> Bool:
-    for s in np.unique(strata):
-        rows = strata == s
-        calm = ~_in_any(events, rows)
-        if calm.any() and (_in_any(used, rows) & calm).any():
-            used = used.copy()
-            used[np.ix_(rows, calm)] = False
-    return used
-
-
-def _in_any(cells: Bool, rows: Bool) -> Bool:
-    some: Bool = np.asarray((cells if rows.all() else cells[rows]).any(axis=0))
-    return some
-
-
-def _ledger(
-    panel: Panel,
-    kept: int,
-    gone: dict[str, NDArray[np.intp]],
-    off: int,
-    cells_in: int,
-    cells_out: int,
-) -> Ledger:
-    other = len(panel.areas) - kept - sum(map(len, gone.values()))
+def _ledger(panel: Panel, cells: Laid, left: Winnowed, off: int) -> Ledger:
+    kept, used = int(np.count_nonzero(left.keep)), int(np.count_nonzero(left.used))
+    stay = cells.rows[left.keep & cells.treated & ~left.lit]
+    other = len(panel.areas) - kept - sum(map(len, left.gone.values()))
     notes = [LedgerNote(reason=OTHER_ROLE, rows=other)] + [
-        LedgerNote(reason=reason, rows=len(left), examples=tuple(panel.areas[r] for r in left[:5]))
-        for reason, left in gone.items()
+        _note(panel, reason, gone) for reason, gone in left.gone.items()
     ]
     return (
         Ledger()
@@ -371,29 +299,40 @@ def _ledger(
             rows_in=len(panel.areas),
             rows_out=kept,
             left_out=notes,
+            remarks=[_note(panel, STAYS, stay)],
         )
         .step(
             "cells of the estimate",
             unit="cells",
-            rows_in=cells_in,
-            rows_out=cells_out,
+            rows_in=cells.in_window,
+            rows_out=used,
             left_out=[
                 LedgerNote(reason="treatment switched off after the start", rows=off),
                 LedgerNote(
                     reason="not observed, in an area left out, or in a period without any event",
-                    rows=cells_in - cells_out - off,
+                    rows=cells.in_window - used - off,
                 ),
             ],
         )
     )
 
 
-def _reason(kept: Bool, gone: dict[str, NDArray[np.intp]]) -> str:
-    if kept.any():
+def _note(panel: Panel, reason: str, rows: NDArray[np.intp]) -> LedgerNote:
+    return LedgerNote(
+        reason=reason, rows=len(rows), examples=tuple(panel.areas[r] for r in rows[:5])
+    )
+
+
+def _reason(cells: Laid, left: Winnowed) -> str:
+    if (left.lit & left.keep).any():
         return ""
-    if not gone:
+    lost = {reason: len(rows) for reason, rows in left.gone.items()}
+    stay = int(np.count_nonzero(left.keep & cells.treated))
+    if stay:
+        lost[NEVER_ON] = stay
+    if not lost:
         return "no treated area lies within the windows"
     return "no treated area is left: " + "; ".join(
-        f"{len(left)} area{'s' if len(left) > 1 else ''} left out ({reason})"
-        for reason, left in gone.items()
+        f"{count} area{'s' if count > 1 else ''} left out ({reason})"
+        for reason, count in lost.items()
     )

@@ -51,6 +51,7 @@ class _TwoWay:
             design,
             counts=model == "poisson",
             by_cluster=self.period_effects == "cluster",
+            unlit="control",
         )
         told = Told(
             estimand="average effect of full treatment on the treated cells",
@@ -115,6 +116,7 @@ class _TwoWay:
                 design,
                 counts=model == "poisson",
                 by_cluster=self.period_effects == "cluster",
+                unlit="control",
             )
             if sample.reason:
                 return float("nan")
@@ -165,13 +167,19 @@ class PoissonDid(_TwoWay):
     controls, no anticipation within the windows, and no spillover into controls. With starts that
     differ δ weighs areas and periods by precision: see ``imputation``.
 
-    Areas without any event, and treated areas without a period before or after the start, carry no
-    information; they are left out and counted in the ledger. With one treated cluster the standard
+    Areas without any event, areas observed once, and treated areas without a period before the
+    start carry no information on δ; they are left out and counted in the ledger. (A regression on
+    all cells takes areas that are treated throughout for controls of those that start later.)
+    Treated areas none of whose treated periods is observed stay, as controls: their cells are
+    untreated ones. Where areas with events leave others without any over the same periods, the
+    cells whose mean goes to 0 are left out. With one treated cluster a cluster-robust standard
     error is NaN.
 
     References
     ----------
-    Wooldridge (1999), https://doi.org/10.1016/S0304-4076(98)00033-5
+    Wooldridge (1999), https://doi.org/10.1016/S0304-4076(98)00033-5;
+    Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759, whose variance of a treated area,
+    a function of its size, the learnt error takes up
 
     Examples
     --------

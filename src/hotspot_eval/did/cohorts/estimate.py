@@ -76,7 +76,8 @@ def group_time(
     ATT(g, t) = E[y_t − y_b | G = g] − E[y_t − y_b | control], b the base period. Each leans on one
     base period: on rare monthly counts its standard error is several times that of imputation,
     which is why this is the robustness row and not the lead. Cells in which treatment is off again
-    are left out.
+    are left out. Areas missing in one of the two periods are no part of a cell; those never
+    observed in treatment serve as not yet treated, and add nothing to the share of their cohort.
 
     References
     ----------
@@ -103,7 +104,7 @@ def group_time(
         check_choice(name, value, get_args(options))
     check_whole("anticipation", anticipation, least=0)
     check_level("ci_level", ci_level)
-    sample = lay(panel, design, counts=False, drop_off=True)
+    sample = lay(panel, design, counts=False, drop_off=True, unlit="treated")
     cells, noise, codes = Cells.none(), None, clusters(sample, cluster)
     if not sample.reason:
         x = None if covariates is None else covariates_of(covariates, sample.areas)

@@ -31,7 +31,7 @@ def cohort_notes(
     sample: Sample, cells: Cells, labels: tuple[str, ...], *, small_matter: bool = True
 ) -> tuple[str, ...]:
     """Small cohorts, if errors come from their own areas; cohorts and cells without an effect."""
-    cohorts, sizes = np.unique(sample.first[sample.treated], return_counts=True)
+    cohorts, sizes = np.unique(sample.first[sample.lit], return_counts=True)
     notes = []
     small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
     if small and small_matter:

@@ -21,6 +21,7 @@ from hotspot_eval.did.kernels import Rows, Saturated, solve_saturated
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.did.twoway import ClusterBy, clusters
+from hotspot_eval.did.winnow import Unlit
 from hotspot_eval.errors import InputError, Problem, check_choice, check_level, check_whole
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Scale
@@ -107,7 +108,9 @@ def etwfe(
     Linear and balanced it equals imputation, with either kind of effects; without covariates
     Poisson does so too cell by cell, where the areas of a cohort share their periods. A cell
     without any event has no link-scale effect; periods without untreated events, and cohorts
-    without an event before, have none: NaN with the reason in ``to_frame()``.
+    without an event before, have none: NaN with the reason in ``to_frame()``. Areas never observed
+    in treatment are left out, as cohorts and leads would take them for others; with area effects
+    and all untreated cells they serve for these, as in :class:`~hotspot_eval.did.Imputation`.
 
     References
     ----------
@@ -137,7 +140,8 @@ def etwfe(
         check_choice(name, value, get_args(options))
     check_whole("anticipation", anticipation, least=0)
     check_level("ci_level", ci_level)
-    sample = _sample(panel, design, model, effects)
+    plain = effects == "area" and control == "not_yet" and not anticipation
+    sample = _sample(panel, design, model, effects, unlit="control" if plain else "out")
     told = Told(
         estimand="average effect of treatment on the treated",
         scale=_scale(model, scale),
@@ -175,9 +179,10 @@ def _scale(model: Model, scale: EffectScale) -> Scale:
     return "log_irr" if model == "poisson" and scale == "link" else "count"
 
 
-def _sample(panel: Panel, design: Design, model: Model, rows: Rows) -> Sample:
+def _sample(panel: Panel, design: Design, model: Model, rows: Rows, *, unlit: Unlit) -> Sample:
     """Cohort effects are means over areas, to which those without any event belong."""
-    sample = lay(panel, design, counts=model == "poisson" and rows == "area", drop_off=True)
+    counts = model == "poisson" and rows == "area"
+    sample = lay(panel, design, counts=counts, drop_off=True, unlit=unlit)
     if model == "poisson" and (sample.y < 0).any():
         raise InputError(
             Problem(

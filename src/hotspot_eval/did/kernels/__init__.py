@@ -1,6 +1,7 @@
 """Arrays in, arrays out: what every estimator stands on."""
 
 from hotspot_eval.did.kernels.collapse import Collapsed, collapse
+from hotspot_eval.did.kernels.connected import attainable, parts_of, without_single
 from hotspot_eval.did.kernels.imputed import impute_paths
 from hotspot_eval.did.kernels.learnt import Noise, learnt_noise
 from hotspot_eval.did.kernels.mutual import Fading, Mutual, fading, in_steps, mutual_shocks
@@ -30,6 +31,7 @@ __all__ = [
     "SharedShocks",
     "Table",
     "added_covariance",
+    "attainable",
     "balance",
     "collapse",
     "fading",
@@ -40,6 +42,7 @@ __all__ = [
     "learnt_noise",
     "loadings_of",
     "mutual_shocks",
+    "parts_of",
     "project",
     "sandwich",
     "shared_shocks",
@@ -49,4 +52,5 @@ __all__ = [
     "solve_saturated",
     "spread_rows",
     "sum_paths",
+    "without_single",
 ]

@@ -59,7 +59,7 @@ class PathSums:
     size : ndarray, shape (S,)
         Areas of each group.
     treated : ndarray of bool, shape (R,)
-        Designs with a treated group left.
+        Designs with a group left that is treated in a period used.
     """
 
     begin: NDArray[np.intp]
@@ -74,6 +74,8 @@ def sum_paths(
     y: Float, seen: Bool, tables: PathTables, *, counts: bool, drop_off: bool
 ) -> PathSums:
     """Sum areas by path, and leave out what :func:`hotspot_eval.did.sample.lay` leaves out.
+
+    Groups none of whose treated periods is observed stay as controls.
 
     Parameters
     ----------
@@ -190,12 +192,13 @@ def _winnow(
             moved = _without_groups(total[here], share[here], used[here], size[here], counts)
             if counts:
                 moved |= _without_periods(total[here], used[here])
-        treated[r] = used[begin[r] : begin[r + 1] - 1].any()
+        for s in range(begin[r], begin[r + 1] - 1):
+            treated[r] |= (used[s] & (share[s] > 0)).any()
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _without_groups(total: Float, share: Float, used: Bool, size: Float, counts: bool) -> bool:
-    """Leave out groups without an area or event, never treated or always; was there one?"""
+    """Leave out groups without an area or event, or always treated; was there one?"""
     moved = False
     for k in range(len(used)):
         lit, on, events = 0, 0, 0.0
@@ -204,7 +207,7 @@ def _without_groups(total: Float, share: Float, used: Bool, size: Float, counts:
                 lit += 1
                 on += int(share[k, t] > 0)
                 events += total[k, t]
-        same = k < len(used) - 1 and (on == 0 or on == lit)
+        same = k < len(used) - 1 and on == lit
         if lit and (size[k] == 0 or same or (counts and events == 0)):
             used[k] = False
             total[k] = 0.0

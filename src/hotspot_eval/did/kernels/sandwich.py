@@ -72,6 +72,7 @@ def sandwich(
     correction: Correction,
     n_cells: int,
     n_parameters: int,
+    counted: NDArray[np.bool_] | None = None,
 ) -> Sandwich:
     """Covariance of coefficients whose area scores are ``scores``, shape (n, P).
 
@@ -85,6 +86,8 @@ def sandwich(
         None: each area is its own cluster.
     n_cells, n_parameters : int
         For the CR1 factor C/(C − 1)·(n_cells − 1)/(n_cells − n_parameters).
+    counted : ndarray of bool, shape (n,), optional
+        Areas that C counts, of which some have a cell that no effect fits alone; by default all.
 
     Notes
     -----
@@ -112,6 +115,8 @@ def sandwich(
         shares = np.einsum("cg,gpq->cpq", cells, blocks)
         kind, size = np.arange(len(shares)), np.ones(len(shares))
     count = len(kind)
+    if counted is not None and not counted.all():
+        count = len(np.unique(codes[counted]))
     if correction == "CR1":
         factor = count / max(count - 1, 1) * (n_cells - 1) / max(n_cells - n_parameters, 1)
         adjusted = scores * np.sqrt(factor)
@@ -120,7 +125,7 @@ def sandwich(
     influence = adjusted @ bread
     sums = influence
     if cluster is not None:
-        sums = np.zeros((count, p))
+        sums = np.zeros((len(kind), p))
         np.add.at(sums, codes, influence)
     return Sandwich(
         influence=influence,
