@@ -19,7 +19,7 @@ from hotspot_eval.did.kernels import (
 )
 from hotspot_eval.did.sample import Sample
 
-__all__ = ["Learnt", "enough_controls", "learn", "levels"]
+__all__ = ["Learnt", "enough_controls", "learn", "learnt_inference", "levels"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -89,6 +89,12 @@ class Learnt:
         if self.together is not None:
             spread += float(contrast @ self.together @ contrast) ** 2 * self.doubt / 2.0
         return total**2 / spread if spread > 0 else float("nan")
+
+
+def learnt_inference(*, shared: bool) -> str:
+    """Where a learnt error comes from, in words: ``shared`` where clusters are part of it."""
+    together = ", and shocks shared within clusters," if shared else ""
+    return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
 
 
 def enough_controls(

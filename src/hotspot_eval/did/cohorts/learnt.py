@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hotspot_eval.did.cohorts.cells import Base, Control, controls_of, plans_of
 from hotspot_eval.did.kernels import Residuals, project
 from hotspot_eval.did.kernels.scores import scores_of
-from hotspot_eval.did.noise import enough_controls, learn
+from hotspot_eval.did.noise import enough_controls, learn, learnt_inference
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["LearntMeans"]
@@ -28,15 +28,15 @@ class LearntMeans:
     control : {"never", "not_yet"}
     base : {"universal", "varying"}
     anticipation : int
-    calm : ndarray, shape (n, t)
-        Residuals of never-treated areas from area and period effects of their own.
+    residual : ndarray, shape (n, t)
+        Of never-treated areas from area and period effects of their own.
     """
 
     sample: Sample
     control: Control
     base: Base
     anticipation: int
-    calm: Float
+    residual: Float
 
     @classmethod
     def of_sample(
@@ -45,16 +45,17 @@ class LearntMeans:
         """None without two never-treated areas."""
         if not enough_controls(sample):
             return None
-        untreated, calm = ~sample.treated, np.zeros(sample.y.shape)
+        untreated, residual = ~sample.treated, np.zeros(sample.y.shape)
         used = sample.used[untreated].astype(np.float64)
-        calm[untreated] = project(used, sample.y[untreated][None])[0][0]
-        return cls(sample=sample, control=control, base=base, anticipation=anticipation, calm=calm)
+        residual[untreated] = project(used, sample.y[untreated][None])[0][0]
+        return cls(
+            sample=sample, control=control, base=base, anticipation=anticipation, residual=residual
+        )
 
     @property
     def name(self) -> str:
         """Where the error comes from, in words."""
-        together = "" if self.sample.cluster is None else ", and shocks shared within clusters,"
-        return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
+        return learnt_inference(shared=self.sample.cluster is not None)
 
     def of(self, weights: Float) -> tuple[Float, Float, tuple[str, ...]]:
         """Covariance (M, M), degrees of freedom (M,) and remarks for weights (C, M)."""
@@ -73,8 +74,8 @@ class LearntMeans:
             tilde=tilde,
             shape=used[lead].astype(np.float64),
             bread=np.eye(len(live)),
-            scores=scores_of(self.calm, group, tilde),
-            residual=Residuals.of(np.where(used, self.calm, np.nan)[~self.sample.treated]),
+            scores=scores_of(self.residual, group, tilde),
+            residual=Residuals.of(np.where(used, self.residual, np.nan)[~self.sample.treated]),
             level=None,
             scale=np.ones(len(used)),
             metric=metric,

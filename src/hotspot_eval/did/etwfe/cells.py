@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 EffectScale = Literal["response", "link"]
 NO_EVENT = "no event in the cell: its logarithm is not finite (the response scale has a value)"
-UNTOLD = "cannot be told from the other effects"
+NOT_IDENTIFIED = "cannot be told from the other effects"
 _DIVERGED = 15.0
 
 
@@ -71,7 +71,7 @@ def effects_of_cells(
     for c in map(
         int, np.flatnonzero((~estimable | (ratio & (np.abs(att) > _limit(model)))) & ~is_base)
     ):
-        att[c], reason[c] = np.nan, reason[c] or UNTOLD
+        att[c], reason[c] = np.nan, reason[c] or NOT_IDENTIFIED
     cells = Cells(
         cohort=np.array([layout.cohorts[g] for g, _ in places], dtype=np.intp),
         period=np.array([sample.when[t] for _, t in places], dtype=np.intp),

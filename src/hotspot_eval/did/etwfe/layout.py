@@ -75,7 +75,7 @@ def lay_out(
         if control == "never":
             free[g] = True
             free[g, before[-1:]] = False
-    used, reason = _settle(sample, code, free, model)
+    used, reason = _usable(sample, code, free, model)
     events = np.zeros(free.shape)
     np.add.at(events, code, np.where(used, sample.y, 0.0))
     eventless = free & (events == 0) if model == "poisson" else np.zeros(free.shape, dtype=bool)
@@ -91,7 +91,7 @@ def lay_out(
     )
 
 
-def _settle(
+def _usable(
     sample: Sample, code: NDArray[np.intp], free: Bool, model: Model
 ) -> tuple[Bool, dict[tuple[int, int], str]]:
     """Leave out cohorts and periods without untreated cells (events), until none is left."""
@@ -99,10 +99,10 @@ def _settle(
     reason: dict[tuple[int, int], str] = {}
     content = sample.y > 0 if model == "poisson" else np.ones(sample.y.shape, dtype=bool)
     while True:
-        calm = used & ~free[code] & content
-        period: Bool = np.asarray(calm.any(axis=0))
+        untreated = used & ~free[code] & content
+        period: Bool = np.asarray(untreated.any(axis=0))
         cohort = np.zeros(len(free), dtype=bool)
-        np.logical_or.at(cohort, code, calm.any(axis=1))
+        np.logical_or.at(cohort, code, untreated.any(axis=1))
         lost = used & ~(period[None, :] & cohort[code][:, None])
         if not lost.any():
             return used, reason

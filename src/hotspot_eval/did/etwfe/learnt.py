@@ -13,7 +13,7 @@ from hotspot_eval.did.etwfe.layout import Layout
 from hotspot_eval.did.kernels import Residuals, Saturated
 from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.noise import enough_controls, learn, levels
+from hotspot_eval.did.noise import enough_controls, learn, learnt_inference, levels
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["LearntCells"]
@@ -60,8 +60,7 @@ class LearntCells:
     @property
     def name(self) -> str:
         """Where the error comes from, in words."""
-        together = "" if self.sample.cluster is None else ", and shocks shared within clusters,"
-        return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
+        return learnt_inference(shared=self.sample.cluster is not None)
 
     @classmethod
     def of_solution(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Correction, Residuals, project, sandwich
+from hotspot_eval.did.kernels.independent import independent_columns
 from hotspot_eval.did.kernels.logit import LogitSolution, solve_corrected_logit, solve_logit
 from hotspot_eval.did.model import Model, Regression, regress
 from hotspot_eval.did.noise import Learnt, enough_controls, learn
@@ -20,7 +21,6 @@ __all__ = ["SmallCounts", "fit_shares", "fit_types", "varying"]
 Float = NDArray[np.float64]
 Int = NDArray[np.intp]
 SmallCounts = Literal["corrected", "plain"]
-_COLLINEAR = 1e-9
 
 
 def varying(types: Types, columns: Float) -> Int:
@@ -30,16 +30,9 @@ def varying(types: Types, columns: Float) -> Int:
     """
     weight = types.sample.used.astype(np.float64)
     tilde = project(weight, columns)[0]
+    squares = (columns**2).sum(axis=(1, 2))
     gram = np.einsum("pnt,qnt->pq", tilde, tilde)
-    kept: list[int] = []
-    for p in range(len(columns)):
-        left = gram[p, p]
-        if kept:
-            cross = gram[kept, p]
-            left -= cross @ np.linalg.solve(gram[kept][:, kept], cross)
-        if left > _COLLINEAR * float((columns[p] ** 2).sum()) > 0:
-            kept.append(p)
-    return np.array(kept, dtype=np.intp)
+    return independent_columns(gram, squares, np.flatnonzero(squares > 0).tolist())
 
 
 def fit_types(
