@@ -105,5 +105,7 @@ def test_the_tree_says_what_data_cannot_tell_it():
     nearby = Design(treated=[area(0)], start=month(5), catchment=[area(1)])
     assert "displacement for the catchment and the net effect" in recommend(panel, nearby).beside
     assert any("conformal_test" in words for words in recommend(panel, nearby).beside)
+    many = recommend(panel_of(world(n=40)), staggered({0: 5}))  # 2/40 is the smallest rank p
+    assert not any("conformal_test" in words for words in many.beside)
     late = recommend(panel, staggered({place: 3 + place // 2 for place in range(12)}))
     assert late.estimator == "imputation" and "no area is never treated" in str(late)

@@ -17,7 +17,7 @@ __all__ = ["Recommendation", "recommend"]
 
 _FEW = 5
 _FEW_CONTROLS = 10
-_RANKS = 19
+_RANKS = 39
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def _walk(sample: Sample, asked: _Answers) -> tuple[str, tuple[str, ...]]:
         )
     elif n == 1:
         because.append(f"one site, but synthetic_did {asked.unsuited}")
-    if n > 1:
+    if n > 1 and not asked.comes_back:
         because.append(
             f"{asked.starts} starts: no area that is treated already may serve as a control"
             if asked.starts > 1
