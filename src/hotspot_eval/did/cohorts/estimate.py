@@ -73,7 +73,10 @@ def group_time(
 
     Notes
     -----
-    ATT(g, t) = E[y_t − y_b | G = g] − E[y_t − y_b | control], b the base period. Each leans on one
+    ATT(g, t) = E[y_t − y_b | G = g] − E[y_t − y_b | control], b the base period; with covariates as
+    in :func:`~hotspot_eval.did.cohorts.contrast.contrast`. Assumes that each cohort and its
+    controls would have changed by the same *number* (given covariates), no anticipation beyond
+    ``anticipation``, and controls of like covariates for all treated areas. Each leans on one
     base period: on rare monthly counts its standard error is several times that of imputation,
     which is why this is the robustness row and not the lead. Cells in which treatment is off again
     are left out. Areas missing in one of the two periods are no part of a cell; those never

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.sample import Sample
 from hotspot_eval.results import Check
-from hotspot_eval.significance import wald_p_value
+from hotspot_eval.significance import joint_test
 
 __all__ = ["CellNoise", "by_cluster", "cohort_notes", "cross", "mammen", "trends_check"]
 
@@ -93,24 +93,21 @@ def trends_check(att: Float, covariance: Float, df: Float, room: int, *, cluster
     if reason:
         sentence = f"Not assessed: {reason}."
         return Check(name=name, threat=threat, status="not assessed", sentence=sentence)
-    statistic = float(att @ np.linalg.pinv(covariance, hermitian=True) @ att)
-    below = eta - rank + 1.0
-    scaled = statistic if np.isinf(eta) else statistic * below / eta
-    p_value = wald_p_value(scaled, df=rank, df_denominator=below)
-    rejected = p_value < 0.05
-    freedom = f"{rank}" if np.isinf(eta) else f"{rank} and {below:.1f}"
+    test = joint_test(att, covariance, df=eta)
+    rejected = test.p_value < 0.05
+    freedom = f"{rank}" if np.isinf(eta) else f"{rank} and {test.df_denominator:.1f}"
     return Check(
         name=name,
         threat=threat,
         status="failed" if rejected else "passed",
         sentence=f"Equal trends before the start are {'' if rejected else 'not '}rejected "
-        f"(Wald {scaled:.2f} on {freedom} degrees of freedom, p = {p_value:.3f}).",
+        f"(Wald {test.statistic:.2f} on {freedom} degrees of freedom, p = {test.p_value:.3f}).",
         evidence=pd.DataFrame(
             {
-                "statistic": [scaled],
-                "df": [rank],
-                "df_denominator": [below],
-                "p_value": [p_value],
+                "statistic": [test.statistic],
+                "df": [test.df],
+                "df_denominator": [test.df_denominator],
+                "p_value": [test.p_value],
             }
         ),
     )
