@@ -1,4 +1,4 @@
-"""HonestDiD on the EHEC coefficients of Benzarti and Carloni (5 before, 2 after, first after).
+"""HonestDiD on Medicaid expansion and insurance, its README (5 before, 2 after, first after).
 
 Where the published limits come from, and how near ours must be:
 
