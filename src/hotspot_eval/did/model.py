@@ -25,6 +25,7 @@ from hotspot_eval.did.kernels import (
     spread_rows,
     without_single,
 )
+from hotspot_eval.did.kernels.independent import independent_columns
 from hotspot_eval.did.noise import Learnt, enough_controls, learn, levels
 from hotspot_eval.did.sample import Sample
 
@@ -33,7 +34,6 @@ __all__ = ["Model", "Regression", "collapsed", "regress"]
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Model = Literal["poisson", "linear"]
-_COLLINEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -385,12 +385,4 @@ def _identified(table: Collapsed, used: Bool, separated: Bool, x: Float | None) 
     tilde = project(weights, table.columns, table.strata, loadings)[0]
     gram = np.einsum("pgt,gt,qgt->pq", tilde, weights, tilde, optimize=True)
     raw = np.einsum("pgt,gt,pgt->p", table.columns, weights, table.columns)
-    kept: list[int] = []
-    for p in np.flatnonzero(~separated & (raw > 0)):
-        left = gram[p, p]
-        if kept:
-            cross = gram[kept, p]
-            left -= cross @ np.linalg.solve(gram[kept][:, kept], cross)
-        if left > _COLLINEAR * raw[p]:
-            kept.append(int(p))
-    return np.array(kept, dtype=np.intp)
+    return independent_columns(gram, raw, np.flatnonzero(~separated & (raw > 0)).tolist())
