@@ -17,6 +17,7 @@ from hotspot_eval.did.kernels import (
     project,
     solve_poisson,
 )
+from hotspot_eval.did.kernels.rowwise import group_sums
 from hotspot_eval.did.model import Model, collapsed
 from hotspot_eval.did.noise import levels
 from hotspot_eval.did.sample import Sample
@@ -46,7 +47,8 @@ class Counterfactual:
         With the overall effect on treated cells.
     imputed : ndarray of bool, shape (n, t)
         Treated cells with an expectation.
-    event : ndarray of int, shape (n, t)
+    cells : tuple of ndarray of int, length P
+        Cells that each estimate is about, by their place in ``expected.ravel()``.
     scores : ndarray, shape (n, P)
         Influence of each area.
     group, scale, tilde, shape, level, height, past
@@ -59,7 +61,7 @@ class Counterfactual:
     expected: Float
     fitted: Float
     imputed: Bool
-    event: NDArray[np.intp]
+    cells: tuple[NDArray[np.intp], ...]
     scores: Float
     group: NDArray[np.intp]
     scale: Float
@@ -93,7 +95,8 @@ def impute(
     ``strata`` and ``covariates`` of areas as in :func:`hotspot_eval.did.model.regress`.
     """
     on = sample.used & (sample.treatment > 0)
-    table, x = collapsed(sample, sample.treatment[None], model, strata, covariates)
+    paths = sample.treatment[sample.treated][None]
+    table, x = collapsed(sample, paths, model, strata, covariates, by_treatment=True)
     loadings = _loadings(table, x, plain=strata is None)
     untreated = table.used & (table.columns[0] == 0)
     fitted = _fit(sample, table, untreated, loadings, model)
@@ -102,22 +105,19 @@ def impute(
         return "no treated cell has untreated areas in its period and untreated periods in its area"
     rows = table.group
     scale, expected = _expect(sample, fitted, untreated, rows, model)
-    event = sample.when - np.minimum(sample.first, sample.when.max() + 1)[:, None]
     imputed = imputable[rows]
-    times = [None, *(np.unique(event[imputed]) if by_event else [])]
-    masks = [imputed if e is None else imputed & (event == e) for e in times]
-    estimate, reasons = _solve(sample, expected, masks, model)
+    times, cells = _cells(sample, imputed, by_event=by_event)
+    estimate, reasons = _solve(sample, expected, cells, model)
     tilde = _pulls(
         sample,
         table.size,
         fitted,
         untreated,
         imputable,
-        event,
         times,
         estimate,
         expected,
-        masks,
+        cells,
         rows,
         model,
         scale,
@@ -136,7 +136,7 @@ def impute(
         expected=np.where(known, expected, np.nan),
         fitted=shown,
         imputed=imputed,
-        event=event,
+        cells=cells,
         scores=_scores(sample.y, shown, tilde, rows),
         group=rows,
         scale=scale,
@@ -149,6 +149,20 @@ def impute(
     )
 
 
+def _cells(
+    sample: Sample, imputed: Bool, *, by_event: bool
+) -> tuple[list[int | None], tuple[NDArray[np.intp], ...]]:
+    """All imputed cells, and those of each event time, by their place in the array raveled."""
+    every = np.flatnonzero(imputed)
+    if not by_event:
+        return [None], (every,)
+    row, column = np.divmod(every, imputed.shape[1])
+    event = sample.when[column] - np.minimum(sample.first, sample.when.max() + 1)[row]
+    order = np.argsort(event, kind="stable")
+    times, begin = np.unique(event[order], return_index=True)
+    return [None, *times.tolist()], (every, *np.split(every[order], begin[1:]))
+
+
 def _height(expected: Float, known: Bool) -> Float | None:
     """Mean of each area without treatment."""
     return levels(expected.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1))
@@ -156,8 +170,7 @@ def _height(expected: Float, known: Bool) -> Float | None:
 
 def _past(sample: Sample, fitted: _Fitted, expected: Float, rows: NDArray[np.intp]) -> Past:
     known = fitted.usable[rows] & sample.used
-    strayed = np.zeros(fitted.shape.shape)
-    np.add.at(strayed, rows, np.where(known, sample.y - expected, 0.0))
+    strayed = group_sums(np.where(known, sample.y - expected, 0.0), rows, len(fitted.shape))
     lead = np.unique(rows, return_index=True)[1]
     return Past(strayed=strayed, shape=np.where(known[lead], fitted.shape, 0.0))
 
@@ -195,9 +208,7 @@ def _fit(
     model: Model,
 ) -> _Fitted:
     count, t = untreated.shape
-    calm = np.where(untreated[table.group], sample.y, 0.0)
-    total = np.zeros((count, t))
-    np.add.at(total, table.group, calm)
+    total = np.where(untreated, table.total, 0.0)
     begun = np.asarray(untreated.any(axis=1))[:, None]
     if model == "linear":
         size = table.size[:, None]
@@ -246,12 +257,12 @@ def _known(used: Bool, strata: NDArray[np.intp], loadings: Float | None) -> Bool
 
 
 def _solve(
-    sample: Sample, expected: Float, masks: list[Bool], model: Model
+    sample: Sample, expected: Float, cells: tuple[NDArray[np.intp], ...], model: Model
 ) -> tuple[Float, tuple[str, ...]]:
     """Effect of full treatment on each set of cells."""
-    estimates, reasons = np.full(len(masks), np.nan), [""] * len(masks)
-    for p, mask in enumerate(masks):
-        y, mean, share = sample.y[mask], expected[mask], sample.treatment[mask]
+    estimates, reasons = np.full(len(cells), np.nan), [""] * len(cells)
+    for p, some in enumerate(cells):
+        y, mean, share = (part.ravel()[some] for part in (sample.y, expected, sample.treatment))
         if model == "linear":
             estimates[p] = (y - mean).sum() / share.sum()
             continue
@@ -276,11 +287,10 @@ def _pulls(
     fitted: _Fitted,
     untreated: Bool,
     imputable: Bool,
-    event: NDArray[np.intp],
     times: list[int | None],
     estimate: Float,
     expected: Float,
-    masks: list[Bool],
+    cells: tuple[NDArray[np.intp], ...],
     rows: NDArray[np.intp],
     model: Model,
     scale: Float,
@@ -292,21 +302,23 @@ def _pulls(
     sum is 0, which is how estimated area and period effects feed through.
     """
     lead = np.unique(rows, return_index=True)[1]
-    share, group_event = sample.treatment[lead], event[lead]
+    share = sample.treatment[lead]
+    event = sample.when - np.minimum(sample.first, sample.when.max() + 1)[lead][:, None]
+    treatment = sample.treatment.ravel()
     amount = np.bincount(rows, scale, len(size)) if model == "poisson" else size
     weight = np.where(untreated & fitted.usable, fitted.shape, 0.0) * amount[:, None]
     tilde = np.zeros((len(times), *imputable.shape))
     moved = np.repeat((fitted.shape * amount[:, None])[None], len(times), axis=0)
-    for p, (e, mask) in enumerate(zip(times, masks, strict=True)):
+    for p, (e, some) in enumerate(zip(times, cells, strict=True)):
         if np.isnan(estimate[p]):
             continue
-        cells = imputable if e is None else imputable & (group_event == e)
+        on, shares = imputable if e is None else imputable & (event == e), treatment[some]
         if model == "linear":
-            tilde[p] = cells / sample.treatment[mask].sum()
+            tilde[p] = on / shares.sum()
             continue
-        grown = np.exp(estimate[p] * sample.treatment[mask])
-        slope = float((expected[mask] * sample.treatment[mask] * grown).sum())
-        tilde[p] = cells / slope
+        grown = np.exp(estimate[p] * shares)
+        slope = float((expected.ravel()[some] * shares * grown).sum())
+        tilde[p] = on / slope
         moved[p] *= np.exp(estimate[p] * share)
     moved *= tilde
     periods = (
@@ -321,7 +333,8 @@ def _pulls(
 
 
 def _scores(y: Float, fitted: Float, tilde: Float, rows: NDArray[np.intp]) -> Float:
-    residual = np.nan_to_num(y - fitted)
+    residual = y - fitted
+    residual[np.isnan(residual)] = 0.0
     scores = np.zeros((len(y), len(tilde)))
     order = np.argsort(rows, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):

@@ -68,6 +68,11 @@ class Imputation:
     untreated ones links to their area's past (in periods without untreated events, and else), are
     left out and counted.
 
+    Assumes parallel trends in ratio (linear: in number) in every period, and no anticipation.
+    Cluster-robust residuals of treated cells are taken from the overall effect, the coarsest
+    average that the paper allows: conservative where effects differ; factor C/(C − 1), t with
+    C − 1.
+
     References
     ----------
     Borusyak, Jaravel & Spiess (2024), https://doi.org/10.1093/restud/rdae007
@@ -287,9 +292,9 @@ def _covariance(
 
 
 def _cells(sample: Sample, made: Counterfactual, p: int) -> tuple[TreatedCells, ...]:
-    on = made.imputed if p == 0 else made.imputed & (made.event == int(made.labels[p]))
-    shares, where = np.unique(sample.treatment[on], return_inverse=True)
-    events = np.bincount(where, sample.y[on], minlength=len(shares))
+    on = made.cells[p]
+    shares, where = np.unique(sample.treatment.ravel()[on], return_inverse=True)
+    events = np.bincount(where, sample.y.ravel()[on], minlength=len(shares))
     cells = np.bincount(where, minlength=len(shares))
     return tuple(
         TreatedCells(share=float(s), cells=int(c), events=float(e))
