@@ -124,8 +124,9 @@ def effect_of(
     if np.isnan(value) or regression.sandwich is None:
         return no_effect(told, (_why_not(sample, regression, on), *notes), counts)
     kept = contrast[regression.kept]
-    labels = np.arange(len(sample.areas)) if cluster is None else cluster
-    n_treated = len(np.unique(labels[sample.lit]))
+    n_treated = int(counts["n_treated"])
+    if cluster is not None:
+        n_treated = len(np.unique(cluster[sample.lit]))
     std_error = float(np.sqrt(np.maximum(kept @ regression.covariance() @ kept, 0.0)))
     df = regression.df(kept)
     if not std_error > 0:

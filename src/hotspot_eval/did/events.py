@@ -162,8 +162,8 @@ def _event_effect(
     notes: tuple[str, ...],
 ) -> Effect:
     """One event time, or their mean; it says nothing of events on the treated cells."""
-    made = effect_of(sample, regression, contrast, told, cluster=codes)
-    return replace(made, treated_cells=(), notes=(*made.notes, *notes))
+    made = effect_of(sample, regression, contrast, told, cluster=codes, cells=())
+    return replace(made, notes=(*made.notes, *notes))
 
 
 def event_columns(sample: Sample, gap: int) -> tuple[list[int], Float, int]:

@@ -156,12 +156,14 @@ def _cr2(
     )
     stretch = 1.0 - np.maximum(leverage[kind] * size[:, None], 0.0)
     stretch = np.where(stretch > 1.0 - _ALL_OF_IT, 1.0 / np.sqrt(np.maximum(stretch, 1e-300)), 0.0)
-    adjusted = np.empty_like(scores)
     turned = scores @ inverse_root
+    if axes.shape[1] == 1:
+        return (turned * stretch[codes]) @ root.T
+    adjusted = np.empty_like(scores)
     of_area = kind[codes]
     order = np.argsort(of_area, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(of_area[order])) + 1):
         turn = axes[of_area[rows[0]]]
         local = (turned[rows] @ turn) * stretch[codes[rows]]
-        adjusted[rows] = local @ turn.T @ root.T
+        adjusted[rows] = local @ (root @ turn).T
     return adjusted
