@@ -208,6 +208,8 @@ def test_clusters_and_bands():
     panel = panel_of(world(n=40), cluster=np.arange(40) // 4)
     result = group_time(panel, staggered({0: 3, 5: 3, 9: 3, 14: 4, 19: 4}), cluster="cluster")
     assert result.aggregate("simple").effect.n_clusters == 10
+    few = "cohorts of fewer than 5 clusters (2020-04, 2020-05): standard errors are too small"
+    assert few in result.aggregate("simple").effect.notes
     for kind in ("cells", "simple"):
         bands = result.bands(kind, rng=np.random.default_rng(0), draws=199)
         shown = bands.dropna()

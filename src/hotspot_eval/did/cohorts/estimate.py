@@ -60,6 +60,8 @@ def group_time(
         :class:`~hotspot_eval.did.LinearDid`; influence where there are fewer than two of them, with
         covariates, or with ``cluster="cluster"``. ``inference`` says which.
     cluster : {"area", "cluster"}
+        A cohort inside one cluster scatters about its own mean, which cancels in the cluster's sum:
+        errors by cluster need several clusters a cohort, and a note tells where they are few.
     ci_level : float
 
     Returns
@@ -125,7 +127,9 @@ def group_time(
         inference=f"influence functions, clustered by {cluster}" if noise is None else noise.name,
         ci_level=ci_level,
     )
-    notes = cohort_notes(sample, cells, panel.periods.labels, small_matter=noise is None)
+    notes = cohort_notes(
+        sample, cells, panel.periods.labels, cluster=codes, small_matter=noise is None
+    )
     if noise is not None and sample.n_treated < 2:
         notes = (LIKE_CONTROLS, *notes)
     return GroupTime(

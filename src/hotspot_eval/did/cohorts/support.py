@@ -28,16 +28,24 @@ class CellNoise(Protocol):
 
 
 def cohort_notes(
-    sample: Sample, cells: Cells, labels: tuple[str, ...], *, small_matter: bool = True
+    sample: Sample,
+    cells: Cells,
+    labels: tuple[str, ...],
+    *,
+    cluster: NDArray[np.intp] | None,
+    small_matter: bool = True,
 ) -> tuple[str, ...]:
     """Small cohorts, if errors come from their own areas; cohorts and cells without an effect."""
-    cohorts, sizes = np.unique(sample.first[sample.lit], return_counts=True)
+    lit = sample.lit
+    units = np.arange(len(lit)) if cluster is None else cluster
+    members = np.unique(np.column_stack([sample.first[lit], units[lit]]), axis=0)[:, 0]
+    cohorts, sizes = np.unique(members, return_counts=True)
     notes = []
     small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]
     if small and small_matter:
         notes.append(
-            f"cohorts of fewer than {_FEW} areas ({', '.join(small[:5])}): standard errors are too "
-            "small"
+            f"cohorts of fewer than {_FEW} {'areas' if cluster is None else 'clusters'} "
+            f"({', '.join(small[:5])}): standard errors are too small"
         )
     lost = [labels[g] for g in cohorts if g not in cells.cohort]
     if lost:

@@ -84,6 +84,8 @@ def etwfe(
         where the areas of a cohort are observed in different periods. ``inference`` says which.
         ``cluster_robust`` is the estimator as published.
     cluster : {"area", "cluster"}
+        A cohort inside one cluster scatters about its own mean, which cancels in the cluster's sum:
+        errors by cluster need several clusters a cohort, and a note tells where they are few.
     ci_level : float
 
     Returns
@@ -159,7 +161,7 @@ def etwfe(
         learnt = errors == "learnt" and codes is None and not (effects == "cohort" and uneven)
         cells, df, noise = _estimate(sample, layout, codes, model, effects, scale, learnt=learnt)
         told = told if noise is None else replace(told, inference=noise.name)
-        notes = _notes(sample, cells, panel.periods.labels, noise)
+        notes = _notes(sample, cells, panel.periods.labels, codes, noise)
         notes = (*notes, UNEVEN) if uneven and effects == "cohort" else notes
     return GroupTime(
         sample=sample,
@@ -231,9 +233,13 @@ def _small_sample(solution: Saturated, n_cells: int, clusters: int) -> float:
 
 
 def _notes(
-    sample: Sample, cells: Cells, labels: tuple[str, ...], noise: LearntCells | None
+    sample: Sample,
+    cells: Cells,
+    labels: tuple[str, ...],
+    cluster: NDArray[np.intp] | None,
+    noise: LearntCells | None,
 ) -> tuple[str, ...]:
-    notes = cohort_notes(sample, cells, labels, small_matter=noise is None)
+    notes = cohort_notes(sample, cells, labels, cluster=cluster, small_matter=noise is None)
     return (LIKE_CONTROLS, *notes) if noise is not None and sample.n_treated < 2 else notes
 
 
