@@ -88,8 +88,8 @@ def _table(table: Table, parts: dict[str, pd.DataFrame]) -> str:
         own = cells.loc[method]
         told = [_cell(own.loc[c]) if c in own.index else "–" for c in columns]
         body += f"| {method} | {' | '.join(told)} | {int(own['draws'].min()):,} |\n"
-        if why and any("**" in cell for cell in told):
-            short[why].append(f"*{method}*")
+        if any("**" in cell for cell in told):
+            short[why or "not explained"].append(f"*{method}*")
     reasons = "\n".join(f"- {'; '.join(names)}: {why}." for why, names in short.items())
     return f"## {table.title}\n\n{table.told}\n\n{head}{body}\n{reasons}".rstrip()
 

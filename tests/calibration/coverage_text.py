@@ -22,6 +22,10 @@ share besides is told from their own past. *CR1*, *CR2*: cluster-robust, without
 reduction and degrees of freedom of Bell and McCaffrey. Estimators of numbers are held against the
 change in events of the draw itself, those of ratios against 0.8."""
 
+FEW_DF = (
+    "five treated areas leave it few degrees of freedom, and wide intervals; where areas of a "
+    "borough share shocks it does not see these"
+)
 AREAS_ALONE = "it takes areas for independent, and does not see what areas of a borough share"
 FEW = "estimated from the residuals of the few treated areas"
 BOTH = f"{FEW}, and {AREAS_ALONE}"
@@ -144,7 +148,8 @@ TABLES = (
             "group_time, never treated": BOTH,
             "group_time, learnt": f"{ONE_BASE}: wide rather than narrow",
             "group_time, multiplier bootstrap": f"it resamples the analytic error: {BOTH}",
-            "group_time, band over event times 0 to 11": BOTH,
+            "group_time, band over event times 0 to 11": "a joint band of twelve single months: "
+            "wide rather than narrow with many treated",
         },
     ),
     Table(
@@ -174,13 +179,13 @@ TABLES = (
             "switchers, 12 effects (default): per unit": "",
             "switchers, 12 effects, influence: per unit": "deviations from areas that switch "
             "together, of which most are alone",
-            "distributed_lags (default): on": "",
-            "distributed_lags (default): 1 after": "",
-            "distributed_lags (default): 2 after": "",
-            "distributed_lags, linear (default): on": "",
-            "distributed_lags (CR2): on": AREAS_ALONE,
-            "distributed_lags (CR2): 1 after": AREAS_ALONE,
-            "distributed_lags (CR2): 2 after": AREAS_ALONE,
+            "distributed_lags (default): on": PAST,
+            "distributed_lags (default): 1 after": PAST,
+            "distributed_lags (default): 2 after": PAST,
+            "distributed_lags, linear (default): on": PAST,
+            "distributed_lags (CR2): on": FEW_DF,
+            "distributed_lags (CR2): 1 after": FEW_DF,
+            "distributed_lags (CR2): 2 after": FEW_DF,
         },
     ),
     Table(
@@ -204,7 +209,7 @@ TABLES = (
             "moves both in proportion does not cancel in numbers",
             "triple_difference, Poisson, CR2 by area": AREAS_ALONE,
             "triple_difference, Poisson, CR1 by area": BOTH,
-            "triple_event_study, Poisson (default): mean from the start": "",
+            "triple_event_study, Poisson (default): mean from the start": WIDE,
             "triple_event_study, Poisson (default): 0": WIDE,
             "triple_event_study, Poisson (default): joint band": WIDE,
         },
@@ -214,7 +219,7 @@ TABLES = (
         told="Areas that adjoin treated ones have 0.9 of their events; change in events.",
         parts=("beside",),
         rows={
-            "displacement (default): direct": "",
+            "displacement (default): direct": PAST,
             "displacement (default): catchment": "it adjoins across borough borders",
             "displacement (default): net": "its parts are correlated as by area, not by borough",
         },
