@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotspot_eval.did.cohorts.cells import Base, Control, controls_of, plans_of
-from hotspot_eval.did.kernels import Residuals, project
-from hotspot_eval.did.kernels.scores import scores_of
-from hotspot_eval.did.noise import enough_controls, learn, learnt_inference
+from hotspot_eval.did.kernels import project
+from hotspot_eval.did.noise import enough_controls, learnt_inference
 from hotspot_eval.did.sample import Sample
+from hotspot_eval.did.sums import learn_sums
 
 __all__ = ["LearntMeans"]
 
@@ -59,32 +59,19 @@ class LearntMeans:
 
     def of(self, weights: Float) -> tuple[Float, Float, tuple[str, ...]]:
         """Covariance (M, M), degrees of freedom (M,) and remarks for weights (C, M)."""
-        size = weights.shape[1]
-        covariance, df = np.full((size, size), np.nan), np.full(size, np.nan)
-        group, lead, tilde = self._tilde(weights)
-        live = np.flatnonzero(tilde.any(axis=(1, 2)))
-        if not len(live):
-            return covariance, df, ()
-        tilde, used = tilde[live], self.sample.used
-        metric = np.zeros((len(live), len(live)))
-        metric[-1, -1] = 1.0
-        made = learn(
+        group, lead, of_cells = self._of_cells(weights)
+        used = self.sample.used
+        return learn_sums(
             self.sample,
+            self.residual,
+            used,
             group=group,
-            tilde=tilde,
+            weights=of_cells,
             shape=used[lead].astype(np.float64),
-            bread=np.eye(len(live)),
-            scores=scores_of(self.residual, group, tilde),
-            residual=Residuals.of(np.where(used, self.residual, np.nan)[~self.sample.treated]),
-            level=None,
             scale=np.ones(len(used)),
-            metric=metric,
         )
-        covariance[np.ix_(live, live)] = made.covariance()
-        df[live] = [made.df(unit) for unit in np.eye(len(live))]
-        return covariance, df, made.notes
 
-    def _tilde(self, weights: Float) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+    def _of_cells(self, weights: Float) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
         """Areas of a cohort observed alike, one of each, and the weight of its cells (M, G, t)."""
         sample = self.sample
         key = np.column_stack([np.where(sample.treated, sample.first, -1), sample.used])
@@ -92,7 +79,7 @@ class LearntMeans:
         group = group.ravel()
         number = np.bincount(group).astype(np.float64)
         used, first, treated = sample.used[lead], sample.first[lead], sample.treated[lead]
-        tilde = np.zeros((weights.shape[1], *used.shape))
+        of_cells = np.zeros((weights.shape[1], *used.shape))
         for c, plan in enumerate(plans_of(sample, self.base, self.anticipation)):
             both = used[:, plan.now] & used[:, plan.before]
             own = both & treated & (first == plan.cohort)
@@ -100,6 +87,6 @@ class LearntMeans:
             if plan.now == plan.before or not (own.any() and others.any() and weights[c].any()):
                 continue
             pull = own / number[own].sum() - others / number[others].sum()
-            tilde[:, :, plan.now] += weights[c][:, None] * pull
-            tilde[:, :, plan.before] -= weights[c][:, None] * pull
-        return group, lead, tilde
+            of_cells[:, :, plan.now] += weights[c][:, None] * pull
+            of_cells[:, :, plan.before] -= weights[c][:, None] * pull
+        return group, lead, of_cells

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from hotspot_eval.did.cohorts.cells import Cells
 from hotspot_eval.did.etwfe.cells import Means, means_of
 from hotspot_eval.did.etwfe.layout import Layout
-from hotspot_eval.did.kernels import Residuals, Saturated
-from hotspot_eval.did.kernels.scores import scores_of
+from hotspot_eval.did.kernels import Saturated
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.noise import enough_controls, learn, learnt_inference, levels
+from hotspot_eval.did.noise import enough_controls, learnt_inference, levels
 from hotspot_eval.did.sample import Sample
+from hotspot_eval.did.sums import learn_sums
 
 __all__ = ["LearntCells"]
 
@@ -97,16 +97,8 @@ class LearntCells:
 
     def of(self, weights: Float) -> tuple[Float, Float, tuple[str, ...]]:
         """Covariance (M, M), degrees of freedom (M,) and remarks for weights (C, M)."""
-        size = weights.shape[1]
-        covariance, df = np.full((size, size), np.nan), np.full(size, np.nan)
-        pulls = [pull @ weights for pull in self.pull]
-        live = np.flatnonzero(np.any([pull.any(axis=0) for pull in pulls], axis=0))
-        if not len(live):
-            return covariance, df, ()
-        group, lead, tilde = self._tilde([pull[:, live] for pull in pulls])
-        residual = np.where(self.layout.used, self.sample.y - self.fitted, 0.0)
-        used = self.layout.used
-        known, poisson = self.known, self.model == "poisson"
+        group, lead, of_cells = self._of_cells([pull @ weights for pull in self.pull])
+        used, known, poisson = self.layout.used, self.known, self.model == "poisson"
         shape, scale = used[lead].astype(np.float64), np.ones(len(used))
         if poisson:
             scale = known.sum(axis=1)
@@ -114,31 +106,23 @@ class LearntCells:
             np.add.at(total, group, known)
             shape = total / np.maximum(total.sum(axis=1, keepdims=True), 1e-300)
             # own totals are fitted exactly, so a constant in a row's pull is nothing of its own
-            level = np.einsum("pgt,gt->pg", tilde, shape)
-            tilde = np.where(used[lead], tilde - level[:, :, None], 0.0)
-        scores = scores_of(residual, group, tilde)
+            own = np.einsum("pgt,gt->pg", of_cells, shape)
+            of_cells = np.where(used[lead], of_cells - own[:, :, None], 0.0)
         x = self.layout.loadings[:, 1:]
-        metric = np.zeros((len(live), len(live)))
-        metric[-1, -1] = 1.0
-        made = learn(
+        return learn_sums(
             self.sample,
+            np.where(used, self.sample.y - self.fitted, 0.0),
+            used,
             group=group,
-            tilde=tilde,
+            weights=of_cells,
             shape=shape,
-            bread=np.eye(len(live)),
-            scores=scores,
-            residual=Residuals.of(np.where(used, residual, np.nan)[~self.sample.treated]),
-            level=known if poisson else None,
             scale=scale,
+            level=known if poisson else None,
             covariates=x if x.shape[1] else None,
-            metric=metric,
             height=self.height,
         )
-        covariance[np.ix_(live, live)] = made.covariance()
-        df[live] = [made.df(unit) for unit in np.eye(len(live))]
-        return covariance, df, made.notes
 
-    def _tilde(self, pulls: list[Float]) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+    def _of_cells(self, pulls: list[Float]) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
         """Areas that share cohort, covariates and cells, one of each, and their pull (M, G, t)."""
         layout = self.layout
         keys = np.column_stack([layout.code, layout.loadings, layout.used])
@@ -148,11 +132,11 @@ class LearntCells:
             keys = np.column_stack([keys, np.round(profile, 12)])
         _, lead, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         t, m = layout.used.shape[1], layout.loadings.shape[1]
-        tilde = np.zeros((pulls[0].shape[1], len(lead), t))
+        of_cells = np.zeros((pulls[0].shape[1], len(lead), t))
         for place, i in enumerate(lead):
             own = pulls[layout.code[i]].reshape(t, m, -1)
-            tilde[:, place] = np.einsum("tmp,m->pt", own, layout.loadings[i])
-        return group.ravel(), lead, np.where(layout.used[lead], tilde, 0.0)
+            of_cells[:, place] = np.einsum("tmp,m->pt", own, layout.loadings[i])
+        return group.ravel(), lead, np.where(layout.used[lead], of_cells, 0.0)
 
 
 def _height(sample: Sample, layout: Layout, means: Means) -> Float | None:
