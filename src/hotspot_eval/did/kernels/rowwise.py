@@ -115,7 +115,7 @@ class Placebo:
     def wide(self) -> bool:
         """Whether there are more scores than periods: the residuals themselves are smaller."""
         p, h, t = self.pulls.shape
-        return p * h > t
+        return bool(p * h > t)
 
     def scores(self) -> Float:
         """All of them, shape (H, m, P)."""

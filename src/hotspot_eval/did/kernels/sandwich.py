@@ -158,7 +158,8 @@ def _cr2(
     stretch = np.where(stretch > 1.0 - _ALL_OF_IT, 1.0 / np.sqrt(np.maximum(stretch, 1e-300)), 0.0)
     turned = scores @ inverse_root
     if axes.shape[1] == 1:
-        return (turned * stretch[codes]) @ root.T
+        stretched: Float = (turned * stretch[codes]) @ root.T
+        return stretched
     adjusted = np.empty_like(scores)
     of_area = kind[codes]
     order = np.argsort(of_area, kind="stable")
