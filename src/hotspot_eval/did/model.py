@@ -92,6 +92,7 @@ def regress(
     correction: Correction = "learnt",
     inference: bool = True,
     by_treatment: bool = False,
+    by_event: bool = False,
 ) -> Regression:
     """Fit ``columns``, shape (P, n, t), beside area and (stratum ×) period effects.
 
@@ -107,6 +108,8 @@ def regress(
         False leaves out scores, covariance and fitted values.
     by_treatment : bool
         The columns are given for treated areas alone, shape (P, R, t); they are 0 for others.
+    by_event : bool
+        The columns are event times: see :func:`~hotspot_eval.did.noise.learn`.
     """
     table, x = collapsed(sample, columns, model, strata, covariates, by_treatment=by_treatment)
     used, separated, torn = table.used, np.zeros(len(columns), dtype=bool), False
@@ -125,7 +128,14 @@ def regress(
         return _bare(sample, beta, kept, separated, torn)
     at = _At(table=table, used=used, kept=kept, solved=solved)
     robust, fitted, learnt = _inference(
-        sample, at, model, cluster, correction, strata=strata, covariates=covariates
+        sample,
+        at,
+        model,
+        cluster,
+        correction,
+        strata=strata,
+        covariates=covariates,
+        by_event=by_event,
     )
     return Regression(
         beta=beta,
@@ -207,6 +217,7 @@ def _inference(
     *,
     strata: NDArray[np.intp] | None,
     covariates: Float | None,
+    by_event: bool,
 ) -> tuple[Sandwich, Callable[[], Float], Learnt | None]:
     """Cluster-robust covariance, what gives fitted values, covariance learnt from controls."""
     table, used, solved = at.table, at.used, at.solved
@@ -242,9 +253,8 @@ def _inference(
     if not enough_controls(sample, strata, covariates):
         return robust, spread.fitted, None
     common, calm = _calm(at, model)
-    height = None
-    if model == "linear" and not spread.below:
-        height = _height(at, common, spread.amount)
+    alike = model == "poisson" or spread.below
+    height = None if alike else _height(at, common, spread.amount)
     learnt = learn(
         sample,
         group=table.group,
@@ -259,6 +269,7 @@ def _inference(
         covariates=covariates,
         height=height,
         past=_past(at, common, calm, spread.amount),
+        by_event=by_event,
     )
     return robust, spread.fitted, learnt
 

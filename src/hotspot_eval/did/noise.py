@@ -23,6 +23,7 @@ __all__ = ["Learnt", "enough_controls", "learn", "learnt_inference", "levels"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+Strata = NDArray[np.intp] | None
 _NOTHING = 1e-9
 _LEAST_LIVE = 3
 NOT_SHARED = (
@@ -128,6 +129,7 @@ def learn(
     metric: Float | None = None,
     height: Float | None = None,
     past: Past | None = None,
+    by_event: bool = False,
 ) -> Learnt:
     """Own noise and shared shocks behind P coefficients; needs :func:`enough_controls`.
 
@@ -158,18 +160,32 @@ def learn(
         levels of controls to those of treated areas.
     past : Past, optional
         What the groups did without treatment, for what treated areas share besides.
+    by_event : bool
+        The coefficients are of event times. What clusters share is then taken to be stationary, and
+        ``past`` is used only where clusters tell nothing.
 
     Notes
     -----
     A treated area spreads its level over cells otherwise than a control, since treatment moved it.
     A placebo residual is brought to the treated shape by the ratio of the two for shocks, whose
     size goes with the mean, and by its root for counting noise, whose variance does.
+
+    With strata few controls carry the period effects of each, so that squares of their own scores
+    tell little: the scores of all areas of strata in which treatment varies are judged like those
+    of treated areas, by the noise of all controls at their level.
+
+    With a coefficient for each event time the shared covariance acts through a matrix as large as
+    the number of periods. Its error is held up by :func:`floored` in each of as many directions,
+    the lowest of which are picked by chance: averaged over equal lags it has little to hold up.
+    Shocks told from the past of treated areas are left out, since effects before the start are that
+    past: the error would grow with the very deviation that it judges.
     """
     untreated = ~sample.treated
-    groups = np.unique(group[sample.treated])
-    number = np.bincount(group[sample.treated], minlength=tilde.shape[1])[groups].astype(float)
+    judged = sample.treated if strata is None else _pulling(tilde)[group]
+    groups = np.unique(group[judged])
+    number = np.bincount(group[judged], minlength=tilde.shape[1])[groups].astype(float)
     metric = bread if metric is None else metric
-    ratio = _ratio(shape, group[untreated])[groups]
+    ratio = _ratio(shape, group, untreated, strata)[groups]
     pulls = tilde[:, groups]
     if height is not None and not _tell_levels(height[untreated], strata, covariates):
         height = None
@@ -186,22 +202,21 @@ def learn(
 
     shocks = noise(ratio)
     counting = noise(np.sqrt(ratio)) if (ratio != 1.0).any() else shocks
-    a = size[sample.treated]
-    meat = scores[untreated].T @ scores[untreated] / shocks.kept(calm)
-    meat += _treated(np.searchsorted(groups, group[sample.treated]), a, counting, shocks)
+    a = size[judged]
+    meat = _judged(np.searchsorted(groups, group[judged]), a, counting, shocks)
+    if strata is None:
+        meat += scores[untreated].T @ scores[untreated] / shocks.kept(calm)
     alone = Learnt(own=bread @ meat @ bread, own_df=shocks.df(a))
     if strata is not None:
         return alone
     found = None
     if sample.cluster is not None:
-        reach = np.broadcast_to(calm[:, None], (len(calm), tilde.shape[2]))
-        if level is not None:
-            reach = level[untreated]
         flat = _flat(shocks, number, metric)
-        found = _in_clusters(residual, reach, sample.cluster[untreated], shocks, calm, flat, hold)
+        when = sample.when if by_event else None
+        found = _in_clusters(sample, residual, level, shocks, calm, flat, hold, when)
     pull = np.einsum("pgt,gt->gtp", tilde, shape)
     areas = Areas(group=group, hold=scale, size=size)
-    if past is not None:
+    if past is not None and not (by_event and found is not None):
         told = share_before(
             sample, areas, past, residual, found, pull=pull, meat=meat, metric=metric
         )
@@ -224,14 +239,20 @@ def _tell_levels(calm: Float, strata: NDArray[np.intp] | None, covariates: Float
     return live == len(calm) or (strata is None and covariates is None and live >= _LEAST_LIVE)
 
 
-def _treated(of_group: NDArray[np.intp], level: Float, counting: Noise, shocks: Noise) -> Float:
-    """Variance of the scores of treated areas, each at its own level, summed."""
+def _pulling(tilde: Float) -> Bool:
+    """Groups whose areas move some coefficient, shape (G,)."""
+    reach = np.abs(tilde).max(axis=(0, 2), initial=0.0)
+    return np.asarray(reach > _NOTHING * reach.max(initial=0.0))
+
+
+def _judged(of_group: NDArray[np.intp], level: Float, counting: Noise, shocks: Noise) -> Float:
+    """Variance of the scores of areas that are judged by others, each at its own level, summed."""
     size = len(shocks.blocks)
     counted = np.bincount(of_group, counting.of(level) - counting.shaken(level), size)
     shaken = np.bincount(of_group, shocks.shaken(level), size)
-    treated: Float = np.einsum("g,gpq->pq", counted, counting.blocks)
-    treated += np.einsum("g,gpq->pq", shaken, shocks.blocks)
-    return treated
+    meat: Float = np.einsum("g,gpq->pq", counted, counting.blocks)
+    meat += np.einsum("g,gpq->pq", shaken, shocks.blocks)
+    return meat
 
 
 def _with_together(alone: Learnt, told: Together | str | None, bread: Float) -> Learnt:
@@ -244,23 +265,28 @@ def _with_together(alone: Learnt, told: Together | str | None, bread: Float) -> 
 
 
 def _in_clusters(
+    sample: Sample,
     residual: Residuals,
-    reach: Float,
-    cluster: NDArray[np.intp],
+    level: Float | None,
     shocks: Noise,
-    level: Float,
+    calm: Float,
     scores: Float,
     hold: Float | None,
+    when: NDArray[np.intp] | None,
 ) -> SharedShocks | None:
+    if sample.cluster is None:
+        return None
     apart, absent = residual.dense()
+    reach = calm[:, None] if level is None else level[~sample.treated]
     return shared_shocks(
         apart,
         np.where(absent, 0.0, reach),
-        cluster,
-        level=level,
-        own=shocks.of(level),
+        sample.cluster[~sample.treated],
+        level=calm,
+        own=shocks.of(calm),
         scores=scores,
         hold=hold,
+        when=when,
     )
 
 
@@ -306,9 +332,22 @@ def _flat(noise: Noise, number: Float, metric: Float) -> Float:
     return flat
 
 
-def _ratio(shape: Float, untreated: NDArray[np.intp]) -> Float:
-    """Shape of each group over that of most untreated areas; 1 where either is absent."""
-    usual = shape[int(np.bincount(untreated).argmax())]
+def _ratio(shape: Float, group: NDArray[np.intp], untreated: Bool, strata: Strata) -> Float:
+    """Shape of each group over that of most untreated areas; 1 where either is absent.
+
+    Shapes of different strata differ by their period effects, which are estimated: within a stratum
+    these cancel, and what treatment did is left. A stratum without untreated areas is held against
+    all.
+    """
+    count = np.bincount(group[untreated], minlength=len(shape))
+    usual = np.tile(shape[int(count.argmax())], (len(shape), 1))
+    if strata is not None:
+        stratum = strata[np.unique(group, return_index=True)[1]]
+        for label in np.unique(stratum):
+            here = np.flatnonzero(stratum == label)
+            lead = here[int(count[here].argmax())]
+            if count[lead]:
+                usual[here] = shape[lead]
     known = (usual > 0) & (shape > 0)
     ratio: Float = np.divide(shape, usual, out=np.ones_like(shape), where=known)
     return ratio

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["SharedShocks", "added_covariance", "floored", "shared_shocks"]
 
 Float = NDArray[np.float64]
+_MOST_TAKEN = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +41,7 @@ def shared_shocks(
     own: Float,
     scores: Float,
     hold: Float | None = None,
+    when: NDArray[np.intp] | None = None,
 ) -> SharedShocks | None:
     """Covariance over time of shocks that areas of a cluster have in common.
 
@@ -58,6 +60,9 @@ def shared_shocks(
         Scores to whose squares ``own`` belongs.
     hold : ndarray, shape (n,), optional
         Weight of each area in the period effects, where that is not its level.
+    when : ndarray of int, shape (T,), optional
+        Times of the periods, where shocks are taken to be stationary: K_ts then depends on
+        |t − s| alone, and its sums run over all pairs of periods that lie as far apart.
 
     Returns
     -------
@@ -95,9 +100,9 @@ def shared_shocks(
     area = trust[codes][:, None]
     alone = residual.T @ (area * residual)
     bottom = (trust * joint.T) @ joint - reach.T @ (area * reach)
-    whole = _over((trust * together.T) @ together, bottom)
-    pair = whole - _over(alone, bottom)
-    single = _over(residual.T @ residual, reach.T @ reach)
+    whole = _over((trust * together.T) @ together, bottom, when)
+    pair = whole - _over(alone, bottom, when)
+    single = _over(residual.T @ residual, reach.T @ reach, when)
     weight = trust * spread
     share = (level if hold is None else hold) / (level if hold is None else hold).sum()
     mixing = _mixing(codes, trust, mass, level=level, own=own, share=share)
@@ -155,7 +160,10 @@ def _by_cluster(values: Float, codes: NDArray[np.intp], count: int) -> Float:
     return sums
 
 
-def _over(top: Float, bottom: Float) -> Float:
+def _over(top: Float, bottom: Float, when: NDArray[np.intp] | None) -> Float:
+    if when is not None:
+        lag = np.abs(when[:, None] - when)
+        top, bottom = (np.bincount(lag.ravel(), v.ravel())[lag] for v in (top, bottom))
     ratio: Float = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
     return ratio
 
@@ -189,13 +197,14 @@ def added_covariance(
 
 
 def floored(own: Float, added: Float, error: Float) -> Float:
-    """``added``, held above −½·``error`` in every direction; all of shape (P, P).
+    """``added``, held above −½·``error`` and −0.9·``own`` in every direction; all (P, P).
 
     Notes
     -----
     Shocks in common cannot take variance away, so negative values are chance: ``error`` says how
     much of it to expect. Holding them at 0 would make the whole too large on average where nothing
-    is shared; not holding them would let chance eat up the variance of single areas.
+    is shared; not holding them would let chance eat up the variance of single areas, which with
+    two or three clusters even half that error is more than.
     """
     values, vectors = np.linalg.eigh(own)
     kept = values > 1e-12 * values.max(initial=0.0)
@@ -203,7 +212,7 @@ def floored(own: Float, added: Float, error: Float) -> Float:
     inverse = vectors[:, kept] / np.sqrt(values[kept])
     relative, axes = np.linalg.eigh(inverse.T @ added @ inverse)
     turned = inverse @ axes
-    least = -np.einsum("pa,pq,qa->a", turned, error, turned) / 2.0
+    least = np.maximum(-np.einsum("pa,pq,qa->a", turned, error, turned) / 2.0, -_MOST_TAKEN)
     back = root @ axes
     held: Float = (back * np.maximum(relative, least)) @ back.T
     return held

@@ -108,6 +108,7 @@ def triple_event_study(
         small_counts=small_counts,
         cluster=codes,
         correction=correction,
+        by_event=True,
     )
     if model == "poisson":
         regression = replace(regression, separated=np.isin(times, lost))

@@ -44,14 +44,28 @@ def fit_types(
     small_counts: SmallCounts,
     cluster: Int | None,
     correction: Correction,
+    by_event: bool = False,
 ) -> tuple[Sample, Regression]:
     """What is fitted, and the fit: the difference of the two types, or the share of one."""
     if model == "linear":
         sample = types.difference
-        made = regress(sample, columns, model=model, cluster=cluster, correction=correction)
+        made = regress(
+            sample,
+            columns,
+            model=model,
+            cluster=cluster,
+            correction=correction,
+            by_event=by_event,
+        )
         return sample, made
     return types.sample, fit_shares(
-        types, columns, kept, small_counts=small_counts, cluster=cluster, correction=correction
+        types,
+        columns,
+        kept,
+        small_counts=small_counts,
+        cluster=cluster,
+        correction=correction,
+        by_event=by_event,
     )
 
 
@@ -63,6 +77,7 @@ def fit_shares(
     small_counts: SmallCounts,
     cluster: Int | None,
     correction: Correction,
+    by_event: bool = False,
 ) -> Regression:
     """Fit ``columns[kept]``, shape (P, n, t); the other coefficients are NaN."""
     sample = types.sample
@@ -95,7 +110,7 @@ def fit_shares(
     )
     learnt = None
     if correction == "learnt" and cluster is None and enough_controls(sample):
-        learnt = _learn(types, solved, columns[kept], robust.bread, scores, residual)
+        learnt = _learn(types, solved, columns[kept], robust.bread, scores, residual, by_event)
     return Regression(
         beta=beta,
         kept=kept,
@@ -117,6 +132,7 @@ def _learn(
     bread: Float,
     scores: Float,
     residual: Float,
+    by_event: bool,
 ) -> Learnt:
     """Noise of areas treated alike, with the weights of their sum: single cells are too thin."""
     sample = types.sample
@@ -138,4 +154,5 @@ def _learn(
         residual=Residuals.of(np.where(sample.used, residual, np.nan)[~sample.treated]),
         level=solved.weight,
         scale=solved.weight.sum(axis=1),
+        by_event=by_event,
     )
