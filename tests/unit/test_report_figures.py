@@ -269,7 +269,7 @@ def test_matched_sets_are_told_by_balance():
     figure = figures.matched_sets(frame, estimate=-0.2)
     named = [text.get_text() for text in figure.legends[0].get_texts()]
     assert any(name.startswith("24 sets within 0.25") for name in named)
-    assert any(name.startswith("25 sets further off") for name in named)
+    assert any(name.startswith("25 sets further away") for name in named)
     axes = figure.axes[0]
     drawn = [line.get_xdata()[0] for line in axes.lines]
     assert drawn == pytest.approx([0.0, frame["estimate"].median(), -0.2])

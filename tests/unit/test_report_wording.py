@@ -142,6 +142,11 @@ def test_events_prevented_come_with_their_assumptions():
     assert "not available (the events" in wording.prevented_line(_entry(-0.2))
 
 
+def test_an_estimate_without_an_error_has_no_interval():
+    entry = _entry(-0.2, std_error=math.nan, notes=("one control: no error",))
+    assert wording.effect_cell(entry.effect) == ("−18.1%", "no interval")
+
+
 @pytest.mark.parametrize("role", ["regression_to_mean", "output"])
 def test_placebos_and_outputs_prevent_nothing(role):
     cells = (TreatedCells(share=1.0, cells=36, events=400.0),)

@@ -46,7 +46,7 @@ def test_the_curve_is_sorted_and_says_only_what_varies(table):
     assert drawn["As declared"].get_ydata().tolist() == [frame["percent"][place]]
     dots = sum(len(line.get_xdata()) for line in below.get_lines() if line.get_marker() in "|D")
     assert dots == 3 * 8
-    median = f"Median {np.median(frame['percent']):+.0f} %".replace("-", "−")
+    median = f"Median {np.median(frame['percent']):+.0f}%".replace("-", "−")
     assert median in drawn
 
 
@@ -110,7 +110,7 @@ def test_power_curve_marks_what_is_found():
     axes = figures.power_curve(curve, power=0.8, detectable=-33.0).axes[0]
     drawn = {line.get_label(): line for line in axes.get_lines()}
     assert drawn["Found by the declared method"].get_ydata().tolist() == [5.0, 50.0, 95.0]
-    assert drawn["Smallest reduction found: 33 %"].get_xdata().tolist() == [33.0]
+    assert drawn["Smallest detectable reduction: 33%"].get_xdata().tolist() == [33.0]
     axes = figures.power_curve(curve, power=0.8).axes[0]
     assert not any("Smallest" in str(line.get_label()) for line in axes.get_lines())
     steps = np.linspace(0.0, 0.95, 20)

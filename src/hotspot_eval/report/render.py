@@ -29,6 +29,13 @@ __all__ = [
     "written",
 ]
 
+# JupyterLab sets every cell of a table to the right; pages have a style sheet of their own.
+_IN_LAB = (
+    ".jp-RenderedHTMLCommon .shown :is(th,td){text-align:left;vertical-align:top}"
+    ".jp-RenderedHTMLCommon .shown .n{text-align:right}"
+    ".jp-RenderedHTMLCommon .shown caption{text-align:left;font-weight:bold}"
+    ".jp-RenderedHTMLCommon .shown :is(.interval,.unit){display:block}"
+)
 _LEVEL = re.compile(r'<div class="shown" data-disclosure="(\w+)">')
 
 
@@ -168,7 +175,7 @@ def _shown(name: str, level: Level, *arguments: Any) -> str:
 
 
 def _framed(html: str, level: Level) -> str:
-    return f'<div class="shown" data-disclosure="{level}">{html}</div>'
+    return f'<div class="shown" data-disclosure="{level}"><style>{_IN_LAB}</style>{html}</div>'
 
 
 def _macro(name: str, *arguments: Any) -> str:

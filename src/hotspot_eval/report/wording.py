@@ -340,6 +340,8 @@ def forest_title(study: StudyRecord) -> str:
     more = sum(effect.ci_low > 0 for effect in told)
     open_ = len(told) - fewer - more
     sites = f"{len(told)} site{'' if len(told) == 1 else 's'} with an estimate"
+    if open_ == len(told) > 1:
+        return f"In all {sites} the interval includes no change"
     found = [
         f"{fewer} had fewer events than expected" if fewer else "",
         f"{more} had more events than expected" if more else "",
@@ -353,7 +355,8 @@ def signed_cell(told: Quantity, *, digits: int, suffix: str = "") -> tuple[str, 
     if math.isnan(told.value):
         return "[x]", ""
     value, low, high = (_signed(v, digits, suffix) for v in (told.value, told.low, told.high))
-    return value, f"{low} to {high}"
+    known = not (math.isnan(told.low) and math.isnan(told.high))
+    return value, f"{low} to {high}" if known else "no interval"
 
 
 def _digits(effect: Effect) -> int:

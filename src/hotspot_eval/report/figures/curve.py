@@ -102,7 +102,7 @@ def _estimates(axes: Axes, frame: pd.DataFrame, label: str) -> None:
     median = float(np.median(points))
     axes.axhline(
         median, color=COLOURS["control"], linewidth=1.6, linestyle="--", zorder=1,
-        label=f"Median {median:+.0f} %".replace("-", "−"),
+        label=f"Median {median:+.0f}%".replace("-", "−"),
     )  # fmt: skip
     wide = max(0.8, min(4.0, 260 / len(frame)))
     axes.vlines(

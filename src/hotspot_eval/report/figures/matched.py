@@ -19,7 +19,7 @@ def matched_sets(
     frame: pd.DataFrame,
     *,
     estimate: float,
-    label: str = "Estimate of the plain estimator, on its own scale",
+    label: str = "Plain estimate, on its own scale",
     note: str = "",
 ) -> Figure:
     """Histogram of the estimates against many matched sets, by how well the sets are balanced.
@@ -48,7 +48,7 @@ def matched_sets(
         color=[COLOURS["catchment"], COLOURS["line"]],
         label=[
             f"{alike.sum():,} sets within {_ALIKE} standard deviations of the treated",
-            f"{(~alike).sum():,} sets further off",
+            f"{(~alike).sum():,} sets further away",
         ],
     )  # fmt: skip
     mark_distribution(

@@ -39,7 +39,7 @@ def power_curve(
     found = 100.0 * curve["power"].to_numpy(dtype=float)
     axes.axhline(
         100 * power, color=COLOURS["control"], linewidth=1.6, linestyle="--",
-        label=f"{power:.0%} asked for",
+        label=f"Target: {power:.0%}",
     )  # fmt: skip
     axes.plot(
         size, found, color=COLOURS["treated"], linewidth=2.4, marker="o", markersize=5,
@@ -49,10 +49,10 @@ def power_curve(
         axes.plot(
             [-detectable], [100 * power], marker="D", markersize=10, linestyle="", zorder=4,
             markerfacecolor=COLOURS["ink"], markeredgecolor="white",
-            label=f"Smallest reduction found: {-detectable:.0f} %",
+            label=f"Smallest detectable reduction: {-detectable:.0f}%",
         )  # fmt: skip
-    axes.set_xlabel("Reduction put in, % of the events expected")
-    axes.set_ylabel("Studies that find it, %")
+    axes.set_xlabel("True reduction, % of the events expected")
+    axes.set_ylabel("Probability of detecting it, %")
     axes.set_ylim(0, 103)
     axes.set_xlim(size.min() - 1, size.max() + 1)
     tidy(axes)
