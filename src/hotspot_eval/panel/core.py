@@ -335,6 +335,8 @@ class Panel:
         if not isinstance(areas, str):
             check_sequence("areas", areas, of="area ids", example="['A', 'B']")
         ids = area_ids([areas] if isinstance(areas, str) else areas)
+        if not ids:
+            return np.zeros(0, dtype=np.intp)
         rows = self._row.get_indexer(pd.Index(ids, dtype=object))
         unknown = [label for label, row in zip(ids, rows, strict=True) if row < 0]
         if unknown:

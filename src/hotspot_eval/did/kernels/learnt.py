@@ -151,7 +151,7 @@ def learnt_noise(
     moments[~free] = 0.0
     seen = placebo if free.all() else placebo[:, free]
     if wide is None:
-        sizes = np.einsum("g,gmp,pq,gmq->m", weight, seen, metric, seen, optimize=True)
+        sizes = weight @ ((seen @ metric) * seen).sum(axis=2)
     else:
         sizes = ((seen[0] @ _root(wide.pulls, weight, metric)) ** 2).sum(axis=1)
     alike = bool(np.ptp(level) <= 1e-12 * level.max())

@@ -82,6 +82,7 @@ def solve_poisson(
     if loadings is not None:
         effects = np.vstack([effects, np.zeros((loadings.shape[1] - size, total.shape[1]))])
     beta = np.zeros(len(columns))
+    flat = columns.reshape(len(columns), total.size)
 
     def likelihood(effects: Float, beta: Float) -> tuple[Float, float]:
         common = effects[labels] if loadings is None else loadings @ effects
@@ -99,8 +100,8 @@ def solve_poisson(
         gap = np.divide(total - mean, mean, out=np.zeros_like(mean), where=mean > 0)
         residual, gammas = project(mean, np.concatenate([columns, gap[None]]), labels, loadings)
         tilde = residual[:-1]
-        information = np.einsum("pgt,gt,qgt->pq", tilde, mean, columns, optimize=True)
-        step = solve_psd(information, np.tensordot(tilde, total - mean, axes=([1, 2], [0, 1])))
+        information = (tilde * mean).reshape(flat.shape) @ flat.T
+        step = solve_psd(information, tilde.reshape(flat.shape) @ (total - mean).ravel())
         shift = gammas[-1] - np.tensordot(step, gammas[:-1], axes=1)
         reach = max(np.abs(step).max(initial=0.0), np.abs(shift).max(initial=0.0))
         factor = min(1.0, 5.0 / reach) if reach > 5.0 else 1.0

@@ -151,9 +151,7 @@ def _cr2(
     kept = values > 1e-12 * values.max(initial=0.0)
     root = vectors[:, kept] * np.sqrt(values[kept])
     inverse_root = vectors[:, kept] / np.sqrt(values[kept])
-    leverage, axes = np.linalg.eigh(
-        np.einsum("pa,kpq,qb->kab", inverse_root, shares, inverse_root, optimize=True)
-    )
+    leverage, axes = np.linalg.eigh(inverse_root.T @ shares @ inverse_root)
     stretch = 1.0 - np.maximum(leverage[kind] * size[:, None], 0.0)
     stretch = np.where(stretch > 1.0 - _ALL_OF_IT, 1.0 / np.sqrt(np.maximum(stretch, 1e-300)), 0.0)
     turned = scores @ inverse_root
