@@ -126,7 +126,7 @@ def effect_of(
     kept = contrast[regression.kept]
     n_treated = int(counts["n_treated"])
     if cluster is not None:
-        n_treated = len(np.unique(cluster[sample.lit]))
+        n_treated = len(np.unique(cluster[sample.seen_treated]))
     std_error = float(np.sqrt(np.maximum(kept @ regression.covariance() @ kept, 0.0)))
     df = regression.df(kept)
     if not std_error > 0:

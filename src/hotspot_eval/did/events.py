@@ -108,7 +108,7 @@ def event_study(
     by_cluster = period_effects == "cluster"
     counts = model == "poisson"
     sample = lay(
-        panel, design, counts=counts, by_cluster=by_cluster, drop_off=True, unlit="treated"
+        panel, design, counts=counts, by_cluster=by_cluster, drop_off=True, unobserved="treated"
     )
     told = Told(
         estimand="effect on treated areas by periods since the start",

@@ -145,7 +145,7 @@ class Imputation:
             counts=self.model == "poisson",
             by_cluster=self.period_effects == "cluster",
             drop_off=True,
-            unlit="control",
+            unobserved="control",
         )
 
     def _impute(self, sample: Sample, *, by_event: bool = True) -> Counterfactual | str:

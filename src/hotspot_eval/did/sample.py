@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hotspot_eval.design import Design, check_study
-from hotspot_eval.did.winnow import NEVER_ON, STAYS, Laid, Unlit, Winnowed, winnow
+from hotspot_eval.did.winnow import NEVER_ON, STAYS, Laid, Unobserved, Winnowed, winnow
 from hotspot_eval.errors import InputError, Problem
 from hotspot_eval.ledger import Ledger, LedgerNote
 from hotspot_eval.panel import Panel
@@ -66,17 +66,17 @@ class Sample:
     reason: str
 
     @property
-    def lit(self) -> Bool:
+    def seen_treated(self) -> Bool:
         """Treated areas with a treated period used: all of them, unless others were kept."""
-        lit = self.treated.copy()
-        rows = np.flatnonzero(lit)
-        lit[rows] = (self.used[rows] & (self.treatment[rows] > 0)).any(axis=1)
-        return lit
+        seen = self.treated.copy()
+        rows = np.flatnonzero(seen)
+        seen[rows] = (self.used[rows] & (self.treatment[rows] > 0)).any(axis=1)
+        return seen
 
     @property
     def n_treated(self) -> int:
         """Areas with a treated period used."""
-        return int(self.lit.sum())
+        return int(self.seen_treated.sum())
 
 
 def lay(
@@ -87,7 +87,7 @@ def lay(
     by_cluster: bool = False,
     drop_off: bool = False,
     keep_always: bool = False,
-    unlit: Unlit = "out",
+    unobserved: Unobserved = "out",
 ) -> Sample:
     """Lay ``design`` over ``panel`` and leave out what carries no information.
 
@@ -101,7 +101,7 @@ def lay(
         Leave out cells of treated areas after their first treated period in which treatment is off.
     keep_always : bool
         Keep areas treated in every used period.
-    unlit : {"out", "control", "treated"}
+    unobserved : {"out", "control", "treated"}
         What becomes of treated areas none of whose treated periods is observed: left out, kept for
         their untreated cells as controls, or kept as treated for their periods before the start.
         Kept, areas observed in one period only are left out, which area effects fit exactly.
@@ -138,8 +138,10 @@ def lay(
         idle = used & cells.treated[:, None] & after & (cells.treatment == 0)
         used, off = used & ~idle, int(idle.sum())
     strata = cluster if by_cluster and cluster is not None else np.zeros(len(used), dtype=np.intp)
-    left = winnow(cells, used, strata, counts=counts, keep_always=keep_always, unlit=unlit)
-    return _cut(panel, cells, left, cluster, off, as_treated=unlit == "treated")
+    left = winnow(
+        cells, used, strata, counts=counts, keep_always=keep_always, unobserved=unobserved
+    )
+    return _cut(panel, cells, left, cluster, off, as_treated=unobserved == "treated")
 
 
 def treated_cells(sample: Sample) -> tuple[TreatedCells, ...]:
@@ -242,7 +244,7 @@ def _cut(
         base=base,
         when=when,
         first=cells.first[keep],
-        treated=(cells.treated if as_treated else left.lit)[keep],
+        treated=(cells.treated if as_treated else left.seen_treated)[keep],
         cluster=None if cluster is None else cluster[keep],
         ledger=_ledger(panel, cells, left, off),
         reason=_reason(cells, left),
@@ -286,7 +288,7 @@ def _codes(panel: Panel, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
 
 def _ledger(panel: Panel, cells: Laid, left: Winnowed, off: int) -> Ledger:
     kept, used = int(np.count_nonzero(left.keep)), int(np.count_nonzero(left.used))
-    stay = cells.rows[left.keep & cells.treated & ~left.lit]
+    stay = cells.rows[left.keep & cells.treated & ~left.seen_treated]
     other = len(panel.areas) - kept - sum(map(len, left.gone.values()))
     notes = [LedgerNote(reason=OTHER_ROLE, rows=other)] + [
         _note(panel, reason, gone) for reason, gone in left.gone.items()
@@ -324,7 +326,7 @@ def _note(panel: Panel, reason: str, rows: NDArray[np.intp]) -> LedgerNote:
 
 
 def _reason(cells: Laid, left: Winnowed) -> str:
-    if (left.lit & left.keep).any():
+    if (left.seen_treated & left.keep).any():
         return ""
     lost = {reason: len(rows) for reason, rows in left.gone.items()}
     stay = int(np.count_nonzero(left.keep & cells.treated))

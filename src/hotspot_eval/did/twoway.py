@@ -51,7 +51,7 @@ class _TwoWay:
             design,
             counts=model == "poisson",
             by_cluster=self.period_effects == "cluster",
-            unlit="control",
+            unobserved="control",
         )
         told = Told(
             estimand="average effect of full treatment on the treated cells",
@@ -116,7 +116,7 @@ class _TwoWay:
                 design,
                 counts=model == "poisson",
                 by_cluster=self.period_effects == "cluster",
-                unlit="control",
+                unobserved="control",
             )
             if sample.reason:
                 return float("nan")

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEVER_ON", "STAYS", "Laid", "Unlit", "Winnowed", "winnow"]
+__all__ = ["NEVER_ON", "STAYS", "Laid", "Unobserved", "Winnowed", "winnow"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Codes = NDArray[np.intp]
-Unlit = Literal["out", "control", "treated"]
+Unobserved = Literal["out", "control", "treated"]
 UNSEEN = "no cell observed within the windows"
 ALWAYS_ON = "treated in every period used: there is no period before to compare with"
 NEVER_ON = "no treated period is observed within the windows"
@@ -52,12 +52,18 @@ class Winnowed:
 
     keep: Bool
     used: Bool
-    lit: Bool
+    seen_treated: Bool
     gone: dict[str, Codes]
 
 
 def winnow(
-    cells: Laid, used: Bool, strata: Codes, *, counts: bool, keep_always: bool, unlit: Unlit
+    cells: Laid,
+    used: Bool,
+    strata: Codes,
+    *,
+    counts: bool,
+    keep_always: bool,
+    unobserved: Unobserved,
 ) -> Winnowed:
     """Leave out what carries no information, until nothing changes.
 
@@ -66,16 +72,16 @@ def winnow(
     used : ndarray of bool, shape (n, t)
     strata : ndarray of int, shape (n,)
         Areas with the same label share period effects.
-    counts, keep_always, unlit
+    counts, keep_always, unobserved
         As in :func:`hotspot_eval.did.sample.lay`.
     """
     keep = np.ones(len(used), dtype=bool)
     gone: dict[str, Codes] = {}
     events = (cells.y != 0) & used if counts else None
-    seen = used.sum(axis=1) if unlit != "out" and not used.all() else None
+    seen = used.sum(axis=1) if unobserved != "out" and not used.all() else None
     while True:
         moved = False
-        for reason, fault in _faults(cells, used, events, seen, keep_always, unlit):
+        for reason, fault in _faults(cells, used, events, seen, keep_always, unobserved):
             hit = keep & fault
             if hit.any():
                 earlier = gone.get(reason, np.zeros(0, dtype=np.intp))
@@ -90,14 +96,16 @@ def winnow(
             moved = moved or thinner is not used
             used = thinner
         if not moved:
-            return Winnowed(keep=keep, used=used, lit=_lit(cells, used), gone=gone)
+            return Winnowed(
+                keep=keep, used=used, seen_treated=_seen_treated(cells, used), gone=gone
+            )
 
 
-def _lit(cells: Laid, used: Bool) -> Bool:
-    lit = np.zeros(len(used), dtype=bool)
+def _seen_treated(cells: Laid, used: Bool) -> Bool:
+    seen = np.zeros(len(used), dtype=bool)
     on = cells.on if used.all() else cells.on & used[cells.on_rows]
-    lit[cells.on_rows] = on.any(axis=1)
-    return lit
+    seen[cells.on_rows] = on.any(axis=1)
+    return seen
 
 
 def _faults(
@@ -106,21 +114,21 @@ def _faults(
     events: Bool | None,
     observed: Codes | None,
     keep_always: bool,
-    unlit: Unlit,
+    unobserved: Unobserved,
 ) -> Iterator[tuple[str, Bool]]:
     """Reasons to leave an area out, in order of precedence, with the areas they concern."""
     seen: Bool = np.ones(len(used), dtype=bool) if used.all() else np.asarray(used.any(axis=1))
     some = seen[cells.on_rows]
     rows = cells.on_rows[some]
-    lit = used[rows]
-    on: Bool = cells.on[some] & lit
+    observed_cells = used[rows]
+    on: Bool = cells.on[some] & observed_cells
     never, always = np.zeros(len(used), dtype=bool), np.zeros(len(used), dtype=bool)
     never[rows] = ~on.any(axis=1)
-    always[rows] = (on == lit).all(axis=1)
+    always[rows] = (on == observed_cells).all(axis=1)
     yield UNSEEN, ~seen
     if not keep_always:
         yield ALWAYS_ON, always
-    if unlit == "out":
+    if unobserved == "out":
         yield NEVER_ON, never
     if observed is not None:
         yield ONE_CELL, seen & (observed == 1)

@@ -148,7 +148,7 @@ def estimate_cells(
 def plans_of(sample: Sample, base: Base, anticipation: int) -> list[Plan]:
     """Every cell, with the period that it is compared with."""
     plans = []
-    for cohort in np.unique(sample.first[sample.lit]):
+    for cohort in np.unique(sample.first[sample.seen_treated]):
         members = sample.first == cohort
         seen = np.flatnonzero(sample.used[members & sample.treated].any(axis=0))
         times = sample.when[seen]

@@ -109,7 +109,7 @@ def group_time(
         check_choice(name, value, get_args(options))
     check_whole("anticipation", anticipation, least=0)
     check_level("ci_level", ci_level)
-    sample = lay(panel, design, counts=False, drop_off=True, unlit="treated")
+    sample = lay(panel, design, counts=False, drop_off=True, unobserved="treated")
     cells, noise, codes = Cells.none(), None, clusters(sample, cluster)
     if not sample.reason:
         x = None if covariates is None else covariates_of(covariates, sample.areas)

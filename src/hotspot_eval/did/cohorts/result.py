@@ -120,7 +120,7 @@ class GroupTime:
             unit = np.zeros((count, len(chosen)))
             unit[chosen, np.arange(len(chosen))] = 1.0
             variance[chosen] = np.diag(self._covariance(unit)[0])
-        sizes = pd.Series(self.sample.first[self.sample.lit]).value_counts()
+        sizes = pd.Series(self.sample.first[self.sample.seen_treated]).value_counts()
         return pd.DataFrame(
             {
                 "cohort": [self.labels[g] for g in cells.cohort],
@@ -150,8 +150,8 @@ class GroupTime:
         unit = np.zeros((len(self.cells.att), len(pre)))
         unit[pre, np.arange(len(pre))] = 1.0
         covariance, df, _ = self._covariance(unit)
-        lit = np.unique(self._codes()[self.sample.lit])
-        room = len(lit) if self.noise is None else len(pre) + 1
+        treated = np.unique(self._codes()[self.sample.seen_treated])
+        room = len(treated) if self.noise is None else len(pre) + 1
         return trends_check(
             self.cells.att[pre], covariance, df, room, clustered=self.cluster is not None
         )
@@ -284,8 +284,8 @@ class GroupTime:
         cells = treated_cells(self._averaged()) if whole else ()
         cells = tuple(replace(group, share=1.0) for group in cells)
         error, notes = float(np.sqrt(variance)), (*remarks, *self.notes)
-        lit = self._codes()[self.sample.lit]
-        if self.noise is None and len(np.unique(lit)) < 2:
+        treated = self._codes()[self.sample.seen_treated]
+        if self.noise is None and len(np.unique(treated)) < 2:
             error, notes = float("nan"), (ONE_TREATED, *notes)
         elif not error > 0:
             error, notes = float("nan"), (NO_NOISE, *notes)

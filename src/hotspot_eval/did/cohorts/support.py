@@ -36,9 +36,9 @@ def cohort_notes(
     small_matter: bool = True,
 ) -> tuple[str, ...]:
     """Small cohorts, if errors come from their own areas; cohorts and cells without an effect."""
-    lit = sample.lit
-    units = np.arange(len(lit)) if cluster is None else cluster
-    members = np.unique(np.column_stack([sample.first[lit], units[lit]]), axis=0)[:, 0]
+    seen = sample.seen_treated
+    units = np.arange(len(seen)) if cluster is None else cluster
+    members = np.unique(np.column_stack([sample.first[seen], units[seen]]), axis=0)[:, 0]
     cohorts, sizes = np.unique(members, return_counts=True)
     notes = []
     small = [labels[g] for g, size in zip(cohorts, sizes, strict=True) if size < _FEW]

@@ -50,7 +50,7 @@ def weightings(
     ``balance``: event times up to it, of cohorts that have it.
     """
     cohorts = np.unique(cells.cohort)
-    member = (sample.first[:, None] == cohorts) & sample.lit[:, None]
+    member = (sample.first[:, None] == cohorts) & sample.seen_treated[:, None]
     share = member.mean(axis=0)
     noise = member - share
     column = np.searchsorted(cohorts, cells.cohort)

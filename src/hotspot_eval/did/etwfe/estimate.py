@@ -21,7 +21,7 @@ from hotspot_eval.did.kernels import Rows, Saturated, solve_saturated
 from hotspot_eval.did.model import Model
 from hotspot_eval.did.sample import Sample, lay
 from hotspot_eval.did.twoway import ClusterBy, clusters
-from hotspot_eval.did.winnow import Unlit
+from hotspot_eval.did.winnow import Unobserved
 from hotspot_eval.errors import InputError, Problem, check_choice, check_level, check_whole
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Scale
@@ -143,7 +143,7 @@ def etwfe(
     check_whole("anticipation", anticipation, least=0)
     check_level("ci_level", ci_level)
     plain = effects == "area" and control == "not_yet" and not anticipation
-    sample = _sample(panel, design, model, effects, unlit="control" if plain else "out")
+    sample = _sample(panel, design, model, effects, unobserved="control" if plain else "out")
     told = Told(
         estimand="average effect of treatment on the treated",
         scale=_scale(model, scale),
@@ -181,10 +181,12 @@ def _scale(model: Model, scale: EffectScale) -> Scale:
     return "log_irr" if model == "poisson" and scale == "link" else "count"
 
 
-def _sample(panel: Panel, design: Design, model: Model, rows: Rows, *, unlit: Unlit) -> Sample:
+def _sample(
+    panel: Panel, design: Design, model: Model, rows: Rows, *, unobserved: Unobserved
+) -> Sample:
     """Cohort effects are means over areas, to which those without any event belong."""
     counts = model == "poisson" and rows == "area"
-    sample = lay(panel, design, counts=counts, drop_off=True, unlit=unlit)
+    sample = lay(panel, design, counts=counts, drop_off=True, unobserved=unobserved)
     if model == "poisson" and (sample.y < 0).any():
         raise InputError(
             Problem(
