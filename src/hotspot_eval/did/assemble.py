@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model, Regression
+from hotspot_eval.did.noise import learnt_inference
 from hotspot_eval.did.sample import Sample, treated_cells
 from hotspot_eval.results import Effect, Effects, Fit, Scale, TreatedCells
 
@@ -97,10 +98,7 @@ def inference_name(correction: Correction, by: str, regression: Regression | Non
     if correction == "CR1":
         return f"cluster-robust by {by} (CR1, t with clusters − 1)"
     if regression is not None and regression.learnt is not None:
-        together = (
-            "" if regression.learnt.shared is None else ", and shocks shared within clusters,"
-        )
-        return f"noise of single areas{together} learnt from controls (Ferman–Pinto), t"
+        return learnt_inference(shared=regression.learnt.shared is not None)
     return f"cluster-robust by {by} (CR2, Bell–McCaffrey t)"
 
 

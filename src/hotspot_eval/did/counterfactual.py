@@ -18,6 +18,7 @@ from hotspot_eval.did.kernels import (
     solve_poisson,
 )
 from hotspot_eval.did.kernels.rowwise import group_sums
+from hotspot_eval.did.kernels.scores import scores_of
 from hotspot_eval.did.model import Model, collapsed
 from hotspot_eval.did.noise import levels
 from hotspot_eval.did.sample import Sample
@@ -335,11 +336,7 @@ def _pulls(
 def _scores(y: Float, fitted: Float, tilde: Float, rows: NDArray[np.intp]) -> Float:
     residual = y - fitted
     residual[np.isnan(residual)] = 0.0
-    scores = np.zeros((len(y), len(tilde)))
-    order = np.argsort(rows, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
-        scores[members] = residual[members] @ tilde[:, rows[members[0]]].T
-    return scores
+    return scores_of(residual, rows, tilde)
 
 
 def _ledger(sample: Sample, on: Bool, imputed: Bool) -> Ledger:

@@ -25,7 +25,7 @@ from hotspot_eval.did.counterfactual import Counterfactual, impute
 from hotspot_eval.did.covariates import Covariates, CovariatesLike, standardised
 from hotspot_eval.did.kernels import Residuals
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.noise import Learnt, enough_controls, learn
+from hotspot_eval.did.noise import Learnt, enough_controls, learn, learnt_inference
 from hotspot_eval.did.sample import Sample, attenuated, lay
 from hotspot_eval.did.twoway import ClusterBy, PeriodEffects, clusters
 from hotspot_eval.errors import check_choice, check_level
@@ -181,11 +181,7 @@ class Imputation:
                 height=made.height,
                 past=made.past,
             )
-            together = "" if learnt.shared is None else ", and shocks shared within clusters,"
-            told = replace(
-                told,
-                inference=f"noise of single areas{together} learnt from controls (Ferman–Pinto), t",
-            )
+            told = replace(told, inference=learnt_inference(shared=learnt.shared is not None))
         covariance, count = _covariance(made.scores, cluster, learnt)
         parts = [
             self._effect(sample, made, p, told, covariance, learnt, cluster, count)

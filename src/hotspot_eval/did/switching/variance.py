@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hotspot_eval.did.kernels import Residuals, project
 from hotspot_eval.did.kernels.scores import scores_of
-from hotspot_eval.did.noise import Learnt, enough_controls, learn
+from hotspot_eval.did.noise import Learnt, enough_controls, learn, learnt_inference
 from hotspot_eval.did.sample import Sample
 
 __all__ = ["Errors", "Variance", "variance_of"]
@@ -90,12 +90,11 @@ def variance_of(
     size = len(weights)
     if errors == "learnt" and cluster is None and enough_controls(sample):
         learnt = _learn(sample, used, group, weights, untreated)
-        together = "" if learnt.shared is None else ", and shocks shared within clusters,"
         return Variance(
             covariance=learnt.covariance(),
             influence=scores,
             df=tuple(learnt.df(unit) for unit in np.eye(size)),
-            inference=f"noise of single areas{together} learnt from controls (Ferman–Pinto), t",
+            inference=learnt_inference(shared=learnt.shared is not None),
             notes=("one area switches: its noise is taken to be that of controls",)
             if count == 1
             else (),
