@@ -228,11 +228,9 @@ class Imputation:
         error = float(np.sqrt(covariance[p, p]))
         df = float(count - 1) if learnt is None else learnt.df(np.eye(len(covariance))[p])
         notes: tuple[str, ...] = ()
-        treated = len(
-            np.unique(
-                (np.arange(len(sample.areas)) if cluster is None else cluster)[sample.treated]
-            )
-        )
+        treated = int(sample.treated.sum())
+        if cluster is not None:
+            treated = len(np.unique(cluster[sample.treated]))
         if learnt is None and controls_fitted(sample, cluster, made.scores):
             error = df = float("nan")
             notes = (FITTED,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,11 +200,13 @@ def _nonnegative(first: Float, second: Float, target: Float) -> tuple[float, flo
     return (max(one, 0.0), 0.0) if one * x >= two * y else (0.0, max(two, 0.0))
 
 
+@lru_cache(maxsize=64)
 def _fade(rho: float, count: int, step: int) -> Float:
     """Correlation of the means of two stretches, by the number of stretches between them."""
     inside = np.arange(1 - step, step)
     apart = np.abs(np.arange(count)[:, None] * step + inside)
     curve: Float = (rho**apart) @ (step - np.abs(inside)) / step**2
+    curve.flags.writeable = False
     return curve
 
 
