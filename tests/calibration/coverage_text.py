@@ -34,7 +34,10 @@ PAST = (
     "what treated areas share besides is told from their own past, and can only add to the error: "
     "where it is off it is wide"
 )
-WIDE = "it leans on single months of few events, where it errs on the wide side"
+WIDE = (
+    "the log of a month's few events, given that there is one, varies less than the error by their "
+    "count says; where clusters are few its t has few degrees of freedom"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +74,8 @@ MAIN = Table(
     rows={
         "poisson_did (default)": PAST,
         "imputation, Poisson (default)": PAST,
-        "poisson_did, borough × period effects (default)": "its error is about a fifth too large; "
-        "a borough that is treated as a whole has nothing to be compared with",
+        "poisson_did, borough × period effects (default)": "a borough that is "
+        "treated as a whole has nothing to be compared with",
         "event_study, Poisson (default): mean from the start": WIDE,
         "event_study, Poisson (default): 0": WIDE,
         "event_study, Poisson (default): −6": WIDE,
