@@ -65,6 +65,11 @@ def cr2_variance(
     Satterthwaite degrees of freedom are (Σ_g p_g′p_g)²/Σ_gh (p_g′p_h)². Effects nested in clusters
     may be absorbed without changing either.
 
+    A weighted fit is the unweighted one of the scaled rows, and so is its error, as R's
+    clubSandwich gives it when it is handed those rows (twelve digits, least squares and Poisson,
+    51 states × 14 years). Handed the weights, it takes another root that solves the same equation
+    (errors up to 5 % apart there), and for least squares one working variance for all rows.
+
     References
     ----------
     Bell & McCaffrey (2002), Survey Methodology 28: 169–181;
