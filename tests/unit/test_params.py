@@ -36,6 +36,13 @@ def test_dates_stay_what_was_written(tmp_path):
     assert load_params(written(tmp_path, text)).treatment.start == "2022-07-04"
 
 
+def test_spaces_around_an_area_id_are_no_part_of_it(tmp_path):
+    text = GOOD.replace(
+        "register: {path: register.csv}", "treatment: {areas: [' A', 'B '], start: 2022-07}"
+    )
+    assert load_params(written(tmp_path, text)).treatment.areas == ["A", "B"]
+
+
 def test_every_problem_is_found_and_the_rest_still_read(tmp_path):
     text = GOOD + "colour: red\nwindow: {start: 2023-01, end: 2022-01, pre_periods: 0}\n"
     params, problems = params_or_problems(written(tmp_path, text))

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from hotspot_eval.design import Kind
 from hotspot_eval.did import ClusterBy
@@ -108,7 +115,7 @@ class RegisterSource(_Strict):
 class Treatment(_Strict):
     """A single operation told in the params instead of a register."""
 
-    areas: list[str] = Field(min_length=1)
+    areas: list[Annotated[str, StringConstraints(strip_whitespace=True)]] = Field(min_length=1)
     start: When
     end: When | None = None
 

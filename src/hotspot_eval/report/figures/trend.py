@@ -142,7 +142,7 @@ def _index(
 def _shade(axes: Axes, windows: list[str]) -> None:
     looks = {
         "before": ("#e6ebef", "Window before"),
-        "mixed": ("#dbe7eb", "Starting in turn"),
+        "mixed": ("#dbe7eb", "Between first and last start"),
         "after": ("#cfe3e8", "Window after the start"),
     }
     named: set[str] = set()
