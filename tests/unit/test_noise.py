@@ -48,7 +48,7 @@ def test_a_weight_of_its_own_leaves_the_curve_unbiased():
     for _ in range(1_500):
         z = deviation * rng.normal(size=25)
         z -= z.mean()
-        noise = learnt_noise(z[None, :, None], level, ONE, UNIT, stratum=ALL[:25], hold=np.ones(25))
+        noise = learnt_noise(z[None, :, None], level, ONE, UNIT, stratum=ALL[:25], w=np.ones(25))
         learnt.append(noise.of(np.array([2.0])).item())
         flat.append(np.var(z, ddof=1))
     assert np.mean(learnt) == pytest.approx(target, rel=0.05)
@@ -59,7 +59,7 @@ def test_where_levels_are_alike_the_constant_is_the_sample_variance():
     rng = np.random.default_rng(10)
     z = rng.normal(size=12)
     noise = learnt_noise(
-        z[None, :, None], np.full(12, 3.0), ONE, UNIT, stratum=ALL[:12], hold=np.ones(12)
+        z[None, :, None], np.full(12, 3.0), ONE, UNIT, stratum=ALL[:12], w=np.ones(12)
     )
     learnt = noise.of(np.full(1, 3.0)).item() * noise.blocks.item()
     assert learnt == pytest.approx(np.var(z, ddof=1), rel=1e-12)
@@ -125,7 +125,7 @@ def test_shared_kernel_is_unbiased_with_clusters_of_unequal_size(alike):
     for _ in range(2_000):
         values, cluster = _panel(rng, sizes, level, truth, hold)
         shocks = shared_shocks(
-            values, reach, cluster, level=level, own=level, scores=values, hold=hold
+            values, reach, cluster, level=level, own=level, scores=values, w=hold
         )
         found.append(shocks.kernel)
     error = np.std(found, axis=0) / np.sqrt(len(found))

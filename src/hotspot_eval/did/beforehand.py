@@ -41,13 +41,13 @@ class Past:
 
     Parameters
     ----------
-    strayed : ndarray, shape (G, T)
+    residual : ndarray, shape (G, T)
         Observed less expected, summed over the areas; of cells before treatment alone it is used.
     shape : ndarray, shape (G, T)
         How an area's level spreads over cells, 0 where absent.
     """
 
-    strayed: Float
+    residual: Float
     shape: Float
 
 
@@ -56,7 +56,7 @@ class Areas:
     """Group (n,) of each area, its weight in the period effects, and what its shocks grow with."""
 
     group: NDArray[np.intp]
-    hold: Float
+    weight: Float
     size: Float
 
 
@@ -67,12 +67,12 @@ class Together:
     Parameters
     ----------
     covariance : ndarray, shape (P, P)
-    doubt : float
+    relative_variance : float
         Variance of that variance over its square.
     """
 
     covariance: Float
-    doubt: float
+    relative_variance: float
 
 
 def share_before(
@@ -145,7 +145,9 @@ def share_before(
     )
     if not mutual.mean > 0:
         return None
-    return Together(covariance=scores * mutual.mean, doubt=mutual.variance / mutual.mean**2)
+    return Together(
+        covariance=scores * mutual.mean, relative_variance=mutual.variance / mutual.mean**2
+    )
 
 
 def _window(sample: Sample, areas: Areas, past: Past) -> tuple[int, NDArray[np.intp]] | None:
@@ -222,15 +224,15 @@ def _level(areas: Areas, past: Past, rows: NDArray[np.intp], end: int) -> Float:
 
 def _total(areas: Areas, past: Past, rows: NDArray[np.intp], treated: Bool, end: int) -> Float:
     """Residual of the sum of treated areas against all controls, less each group's mean."""
-    shape, strayed = past.shape[:, :end], past.strayed[:, :end]
+    shape, residual = past.shape[:, :end], past.residual[:, :end]
     control = np.ones(len(shape), dtype=bool)
     control[areas.group[treated]] = False
-    weight = np.bincount(areas.group, areas.hold, len(shape))
+    weight = np.bincount(areas.group, areas.weight, len(shape))
     level = weight[control] @ shape[control]
-    drift = strayed[control].sum(axis=0) / np.where(level > 0, level, np.inf)
+    drift = residual[control].sum(axis=0) / np.where(level > 0, level, np.inf)
     total = np.zeros(end)
     for g in np.unique(areas.group[rows]):
-        against = strayed[g] - weight[g] * shape[g] * drift
+        against = residual[g] - weight[g] * shape[g] * drift
         total += against - shape[g] * (against.sum() / shape[g].sum())
     return total
 
@@ -247,7 +249,7 @@ def _moments(
 ) -> tuple[Float, Float]:
     """Covariance of the sum as it is known, and from shared shocks of variance 1."""
     size, of_controls = areas.size[rows], areas.size[untreated]
-    far = (areas.hold[rows].sum() / areas.hold[untreated].sum()) ** 2
+    far = (areas.weight[rows].sum() / areas.weight[untreated].sum()) ** 2
     squares = float(size @ size)
     both = squares if labels is None else float((np.bincount(labels[rows], size) ** 2).sum())
     single = squares + far * float(of_controls @ of_controls)

@@ -52,7 +52,7 @@ class Counterfactual:
         Cells that each estimate is about, by their place in ``expected.ravel()``.
     scores : ndarray, shape (n, P)
         Influence of each area.
-    group, scale, tilde, shape, level, height, past
+    group, scale, tilde, shape, level, untreated_mean, past
         As in :func:`hotspot_eval.did.noise.learn`.
     """
 
@@ -69,7 +69,7 @@ class Counterfactual:
     tilde: Float
     shape: Float
     level: Float | None
-    height: Float | None
+    untreated_mean: Float | None
     past: Past
     ledger: Ledger
 
@@ -128,7 +128,7 @@ def impute(
     effect = np.nan_to_num(estimate[0]) * sample.treatment
     lead = np.unique(rows, return_index=True)[1]
     known = fitted.usable[rows] & sample.used
-    height = None if poisson or (sample.y < 0).any() else _height(expected, known)
+    untreated_mean = None if poisson or (sample.y < 0).any() else _untreated_mean(expected, known)
     shown = np.where(known, expected * np.exp(effect) if poisson else expected + effect, np.nan)
     return Counterfactual(
         labels=tuple("treatment" if e is None else str(int(e)) for e in times),
@@ -144,7 +144,7 @@ def impute(
         tilde=tilde,
         shape=fitted.shape * np.exp(effect[lead]) if poisson else fitted.shape,
         level=expected if poisson else None,
-        height=height,
+        untreated_mean=untreated_mean,
         past=_past(sample, fitted, expected, rows),
         ledger=_ledger(sample, on, imputed),
     )
@@ -164,16 +164,16 @@ def _cells(
     return [None, *times.tolist()], (every, *np.split(every[order], begin[1:]))
 
 
-def _height(expected: Float, known: Bool) -> Float | None:
+def _untreated_mean(expected: Float, known: Bool) -> Float | None:
     """Mean of each area without treatment."""
     return levels(expected.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1))
 
 
 def _past(sample: Sample, fitted: _Fitted, expected: Float, rows: NDArray[np.intp]) -> Past:
     known = fitted.usable[rows] & sample.used
-    strayed = group_sums(np.where(known, sample.y - expected, 0.0), rows, len(fitted.shape))
+    residual = group_sums(np.where(known, sample.y - expected, 0.0), rows, len(fitted.shape))
     lead = np.unique(rows, return_index=True)[1]
-    return Past(strayed=strayed, shape=np.where(known[lead], fitted.shape, 0.0))
+    return Past(residual=residual, shape=np.where(known[lead], fitted.shape, 0.0))
 
 
 def _loadings(table: Collapsed, x: Float | None, *, plain: bool) -> Float | None:

@@ -178,7 +178,7 @@ class Imputation:
                 strata=strata,
                 covariates=covariates,
                 metric=np.diag(identity[0]),
-                height=made.height,
+                untreated_mean=made.untreated_mean,
                 past=made.past,
             )
             told = replace(told, inference=learnt_inference(shared=learnt.shared is not None))

@@ -254,7 +254,7 @@ def _inference(
         return robust, spread.fitted, None
     common, calm = _calm(at, model)
     alike = model == "poisson" or spread.below
-    height = None if alike else _height(at, common, spread.amount)
+    untreated_mean = None if alike else _untreated_mean(at, common, spread.amount)
     learnt = learn(
         sample,
         group=table.group,
@@ -267,7 +267,7 @@ def _inference(
         scale=scale,
         strata=strata,
         covariates=covariates,
-        height=height,
+        untreated_mean=untreated_mean,
         past=_past(at, common, calm, spread.amount),
         by_event=by_event,
     )
@@ -283,7 +283,7 @@ def _calm(at: _At, model: Model) -> tuple[Float, Float]:
     return np.where(at.used, solved.common - effect, 0.0), solved.shape
 
 
-def _height(at: _At, calm: Float, amount: Float) -> Float | None:
+def _untreated_mean(at: _At, calm: Float, amount: Float) -> Float | None:
     """Mean of each area without treatment, shape (n,); None where all are 0."""
     mean = calm.sum(axis=1) / np.maximum(at.used.sum(axis=1), 1)
     return levels(amount + mean[at.table.group])
@@ -293,7 +293,7 @@ def _past(at: _At, common: Float, shape: Float, amount: Float) -> Past:
     table = at.table
     sums = np.bincount(table.group, amount, len(table.size))
     fitted = table.size[:, None] * common + sums[:, None] * shape
-    return Past(strayed=np.where(at.used, table.total - fitted, 0.0), shape=shape)
+    return Past(residual=np.where(at.used, table.total - fitted, 0.0), shape=shape)
 
 
 def _of_controls(sample: Sample, at: _At, amount: Float) -> Residuals:

@@ -50,7 +50,7 @@ class Learnt:
         Clusters of equal weight that ``shared`` is learnt from.
     together : ndarray, shape (K, K), optional
         From shocks that treated areas have in common besides, told from their own past.
-    doubt : float
+    relative_variance : float
         Variance over its square of the variance behind ``together``.
     notes : tuple of str
         What the error leaves out.
@@ -62,7 +62,7 @@ class Learnt:
     whole: Float | None = None
     n_clusters: float = 0.0
     together: Float | None = None
-    doubt: float = 0.0
+    relative_variance: float = 0.0
     notes: tuple[str, ...] = ()
 
     def covariance(self) -> Float:
@@ -88,7 +88,7 @@ class Learnt:
             whole = float(contrast @ self.whole @ contrast)
             spread += whole**2 / max(self.n_clusters - 1.0, 1.0)
         if self.together is not None:
-            spread += float(contrast @ self.together @ contrast) ** 2 * self.doubt / 2.0
+            spread += float(contrast @ self.together @ contrast) ** 2 * self.relative_variance / 2.0
         return total**2 / spread if spread > 0 else float("nan")
 
 
@@ -127,7 +127,7 @@ def learn(
     strata: NDArray[np.intp] | None = None,
     covariates: Float | None = None,
     metric: Float | None = None,
-    height: Float | None = None,
+    untreated_mean: Float | None = None,
     past: Past | None = None,
     by_event: bool = False,
 ) -> Learnt:
@@ -154,7 +154,7 @@ def learn(
         With a coefficient in every period.
     metric : ndarray, shape (P, P), optional
         What the size of a placebo score is measured by; ``bread`` by default.
-    height : ndarray, shape (n,), optional
+    untreated_mean : ndarray, shape (n,), optional
         What noise and shocks of an area grow with where that is not ``scale``: in linear models of
         counts the mean without treatment. Their size c₀ + c₁A + c₂A² is then brought from the
         levels of controls to those of treated areas.
@@ -187,17 +187,19 @@ def learn(
     metric = bread if metric is None else metric
     ratio = _ratio(shape, group, untreated, strata)[groups]
     pulls = tilde[:, groups]
-    if height is not None and not _tell_levels(height[untreated], strata, covariates):
-        height = None
-    size = scale if height is None else height
-    calm, hold = size[untreated], None if height is None else scale[untreated]
-    stratum = np.zeros(len(calm), dtype=np.intp) if strata is None else strata[untreated]
+    if untreated_mean is not None and not _tell_levels(
+        untreated_mean[untreated], strata, covariates
+    ):
+        untreated_mean = None
+    size = scale if untreated_mean is None else untreated_mean
+    control_size, w = size[untreated], None if untreated_mean is None else scale[untreated]
+    stratum = np.zeros(len(control_size), dtype=np.intp) if strata is None else strata[untreated]
     beside = None if covariates is None else covariates[untreated]
 
     def noise(turn: Float) -> Noise:
         placebo = residual.along(pulls * turn)
         return learnt_noise(
-            placebo, calm, number, metric, stratum=stratum, covariates=beside, hold=hold
+            placebo, control_size, number, metric, stratum=stratum, covariates=beside, w=w
         )
 
     shocks = noise(ratio)
@@ -205,7 +207,7 @@ def learn(
     a = size[judged]
     meat = _judged(np.searchsorted(groups, group[judged]), a, counting, shocks)
     if strata is None:
-        meat += scores[untreated].T @ scores[untreated] / shocks.kept(calm)
+        meat += scores[untreated].T @ scores[untreated] / shocks.kept(control_size)
     alone = Learnt(own=bread @ meat @ bread, own_df=shocks.df(a))
     if strata is not None:
         return alone
@@ -213,9 +215,9 @@ def learn(
     if sample.cluster is not None:
         flat = _flat(shocks, number, metric)
         when = sample.when if by_event else None
-        found = _in_clusters(sample, residual, level, shocks, calm, flat, hold, when)
+        found = _in_clusters(sample, residual, level, shocks, control_size, flat, w, when)
     pull = np.einsum("pgt,gt->gtp", tilde, shape)
-    areas = Areas(group=group, hold=scale, size=size)
+    areas = Areas(group=group, weight=scale, size=size)
     if past is not None and not (by_event and found is not None):
         told = share_before(
             sample, areas, past, residual, found, pull=pull, meat=meat, metric=metric
@@ -233,10 +235,14 @@ def levels(mean: Float) -> Float | None:
     return known
 
 
-def _tell_levels(calm: Float, strata: NDArray[np.intp] | None, covariates: Float | None) -> bool:
+def _tell_levels(
+    control_size: Float, strata: NDArray[np.intp] | None, covariates: Float | None
+) -> bool:
     """Whether enough controls have a level at all; of strata and covariates all must."""
-    live = int((calm > 0).sum())
-    return live == len(calm) or (strata is None and covariates is None and live >= _LEAST_LIVE)
+    live = int((control_size > 0).sum())
+    return live == len(control_size) or (
+        strata is None and covariates is None and live >= _LEAST_LIVE
+    )
 
 
 def _pulling(tilde: Float) -> Bool:
@@ -261,7 +267,7 @@ def _with_together(alone: Learnt, told: Together | str | None, bread: Float) -> 
     if isinstance(told, str):
         return replace(alone, notes=(*alone.notes, told))
     added = floored(alone.own, bread @ told.covariance @ bread, np.zeros_like(bread))
-    return replace(alone, together=added, doubt=told.doubt)
+    return replace(alone, together=added, relative_variance=told.relative_variance)
 
 
 def _in_clusters(
@@ -269,23 +275,23 @@ def _in_clusters(
     residual: Residuals,
     level: Float | None,
     shocks: Noise,
-    calm: Float,
+    control_size: Float,
     scores: Float,
-    hold: Float | None,
+    w: Float | None,
     when: NDArray[np.intp] | None,
 ) -> SharedShocks | None:
     if sample.cluster is None:
         return None
     apart, absent = residual.dense()
-    reach = calm[:, None] if level is None else level[~sample.treated]
+    reach = control_size[:, None] if level is None else level[~sample.treated]
     return shared_shocks(
         apart,
         np.where(absent, 0.0, reach),
         sample.cluster[~sample.treated],
-        level=calm,
-        own=shocks.of(calm),
+        level=control_size,
+        own=shocks.of(control_size),
         scores=scores,
-        hold=hold,
+        w=w,
         when=when,
     )
 

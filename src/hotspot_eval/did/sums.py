@@ -27,7 +27,7 @@ def learn_sums(
     scale: Float,
     level: Float | None = None,
     covariates: Float | None = None,
-    height: Float | None = None,
+    untreated_mean: Float | None = None,
 ) -> tuple[Float, Float, tuple[str, ...]]:
     """Covariance (M, M), degrees of freedom (M,) and remarks for Σ w_mgt y_it, the last overall.
 
@@ -40,7 +40,7 @@ def learn_sums(
         Areas that share weights.
     weights : ndarray, shape (M, G, t)
         Of a cell of each group; a sum in which none weighs has no error.
-    shape, scale, level, covariates, height
+    shape, scale, level, covariates, untreated_mean
         As in :func:`~hotspot_eval.did.noise.learn`. The size of a placebo score is measured by the
         last sum.
     """
@@ -63,7 +63,7 @@ def learn_sums(
         scale=scale,
         covariates=covariates,
         metric=np.diag(unit[-1]),
-        height=height,
+        untreated_mean=untreated_mean,
     )
     covariance[np.ix_(some, some)] = learnt.covariance()
     df[some] = [learnt.df(contrast) for contrast in unit]

@@ -32,7 +32,7 @@ class LearntCells:
     fitted : ndarray, shape (n, t)
     known : ndarray, shape (n, t)
         What the noise of each cell grows with; 0 where not used.
-    height : ndarray, shape (n,), optional
+    untreated_mean : ndarray, shape (n,), optional
         What noise grows with in a linear model of what is never negative: the mean of each area
         without treatment.
     pull : tuple of ndarray, one a cohort and one for the never-treated, shape (t·M, C)
@@ -53,7 +53,7 @@ class LearntCells:
     layout: Layout
     fitted: Float
     known: Float
-    height: Float | None
+    untreated_mean: Float | None
     pull: tuple[Float, ...]
     model: Model
 
@@ -90,7 +90,7 @@ class LearntCells:
             layout=layout,
             fitted=means.fitted,
             known=np.where(layout.used, known, 0.0),
-            height=_height(sample, layout, means) if model == "linear" else None,
+            untreated_mean=_untreated_mean(sample, layout, means) if model == "linear" else None,
             pull=tuple(pull),
             model=model,
         )
@@ -119,7 +119,7 @@ class LearntCells:
             scale=scale,
             level=known if poisson else None,
             covariates=x if x.shape[1] else None,
-            height=self.height,
+            untreated_mean=self.untreated_mean,
         )
 
     def _of_cells(self, pulls: list[Float]) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
@@ -139,7 +139,7 @@ class LearntCells:
         return group.ravel(), lead, np.where(layout.used[lead], of_cells, 0.0)
 
 
-def _height(sample: Sample, layout: Layout, means: Means) -> Float | None:
+def _untreated_mean(sample: Sample, layout: Layout, means: Means) -> Float | None:
     if (sample.y[layout.used] < 0).any():
         return None
     expected = means.without.sum(axis=1, where=layout.used)

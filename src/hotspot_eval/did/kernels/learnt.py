@@ -91,12 +91,12 @@ class Noise:
 def learnt_noise(
     placebo: Float | Placebo,
     level: Float,
-    weight: Float,
+    number: Float,
     metric: Float,
     *,
     stratum: NDArray[np.intp],
     covariates: Float | None = None,
-    hold: Float | None = None,
+    w: Float | None = None,
 ) -> Noise:
     """Variance of the scores of treated areas, from placebo scores of untreated ones.
 
@@ -107,7 +107,7 @@ def learnt_noise(
         treated like group g.
     level : ndarray, shape (m,)
         What an area's noise grows with (Poisson: its total; linear: its mean, or 1).
-    weight : ndarray, shape (G,)
+    number : ndarray, shape (G,)
         Areas in each group.
     metric : ndarray, shape (P, P)
         What the size of a score is measured by.
@@ -115,7 +115,7 @@ def learnt_noise(
         Areas with the same label share period effects. Fewer labels, and covariates, than areas.
     covariates : ndarray, shape (m, K), optional
         With a coefficient in every period.
-    hold : ndarray, shape (m,), optional
+    w : ndarray, shape (m,), optional
         Weight of each area in the period effects, where that is not its level.
 
     Notes
@@ -137,23 +137,23 @@ def learnt_noise(
     Conley & Taber (2011), https://doi.org/10.1162/REST_a_00049;
     Ferman & Pinto (2019), https://doi.org/10.1162/rest_a_00759
     """
-    powers = _powers(level, 2 if hold is None else 3)
-    hold = level if hold is None else hold
+    powers = _powers(level, 2 if w is None else 3)
+    w = level if w is None else w
     wide: Placebo | None = None
     if isinstance(placebo, Placebo):
         wide = placebo if placebo.wide else None
         placebo = placebo.residual.dense()[0][None] if wide else placebo.scores()
     if covariates is None:
-        held, moments, placebo, rank = _strata(placebo, hold, powers, stratum)
+        held, moments, placebo, rank = _strata(placebo, w, powers, stratum)
     else:
-        held, moments, placebo, rank = _loaded(placebo, hold, powers, stratum, covariates)
+        held, moments, placebo, rank = _loaded(placebo, w, powers, stratum, covariates)
     free = (held < _ALL_OF_IT) & (level > 0)
     moments[~free] = 0.0
     seen = placebo if free.all() else placebo[:, free]
     if wide is None:
-        sizes = weight @ ((seen @ metric) * seen).sum(axis=2)
+        sizes = number @ ((seen @ metric) * seen).sum(axis=2)
     else:
-        sizes = ((seen[0] @ _root(wide.pulls, weight, metric)) ** 2).sum(axis=1)
+        sizes = ((seen[0] @ _root(wide.pulls, number, metric)) ** 2).sum(axis=1)
     alike = bool(np.ptp(level) <= 1e-12 * level.max())
     curve = _curve(sizes, moments[free], alike)
     expected = moments[free] @ curve
@@ -172,9 +172,9 @@ def learnt_noise(
     )
 
 
-def _root(pulls: Float, weight: Float, metric: Float) -> Float:
+def _root(pulls: Float, number: Float, metric: Float) -> Float:
     """R (T, T) with R R′ = Σ_g w_g Σ_pq metric_pq pull_gp pull_gq′: sizes are squares of e′R."""
-    turned = np.tensordot(metric, pulls * weight[:, None], axes=1)
+    turned = np.tensordot(metric, pulls * number[:, None], axes=1)
     form = np.tensordot(turned, pulls, axes=((0, 1), (0, 1)))
     values, vectors = np.linalg.eigh((form + form.T) / 2.0)
     root: Float = vectors * np.sqrt(np.maximum(values, 0.0))
@@ -196,16 +196,16 @@ def _powers(level: Float, count: int) -> Float:
 Taken = tuple[Float, Float, Float, int]
 
 
-def _strata(placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
+def _strata(placebo: Float, w: Float, powers: Float, stratum: NDArray[np.intp]) -> Taken:
     """h, moments, placebo scores that sum to 0 in each stratum, and number of strata."""
     if bool((stratum == stratum[0]).all()):
-        share = hold / hold.sum()
+        share = w / w.sum()
         moments = powers * (1.0 - 2.0 * share)[:, None] + powers.sum(axis=0) * share[:, None] ** 2
         total = placebo.sum(axis=1, keepdims=True)
         return share, moments, placebo - share[:, None] * total, 1
     codes = np.unique(stratum, return_inverse=True)[1]
     count = int(codes.max()) + 1
-    share = hold / np.bincount(codes, hold, count)[codes]
+    share = w / np.bincount(codes, w, count)[codes]
     whole = np.column_stack([np.bincount(codes, column, count) for column in powers.T])
     moments = powers * (1.0 - 2.0 * share)[:, None] + whole[codes] * share[:, None] ** 2
     each = np.zeros((count, len(placebo), placebo.shape[2]))
@@ -215,19 +215,19 @@ def _strata(placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp
 
 
 def _loaded(
-    placebo: Float, hold: Float, powers: Float, stratum: NDArray[np.intp], covariates: Float
+    placebo: Float, w: Float, powers: Float, stratum: NDArray[np.intp], covariates: Float
 ) -> Taken:
     """The same with covariates beside the strata."""
     indicator = (stratum[:, None] == np.unique(stratum)).astype(np.float64)
     loadings = np.hstack([indicator, covariates])
-    middle = np.linalg.pinv((loadings * hold[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
+    middle = np.linalg.pinv((loadings * w[:, None]).T @ loadings, rcond=1e-12, hermitian=True)
     reach = loadings @ middle
-    held = hold * (reach * loadings).sum(axis=1)
+    held = w * (reach * loadings).sum(axis=1)
     moments = powers * (1.0 - 2.0 * held)[:, None]
     for column in range(powers.shape[1]):
         spread = (loadings * powers[:, column, None]).T @ loadings
-        moments[:, column] += hold**2 * ((reach @ spread) * reach).sum(axis=1)
-    centred = placebo - (hold[:, None] * reach) @ (loadings.T @ placebo)
+        moments[:, column] += w**2 * ((reach @ spread) * reach).sum(axis=1)
+    centred = placebo - (w[:, None] * reach) @ (loadings.T @ placebo)
     return held, moments, centred, int(np.linalg.matrix_rank(loadings))
 
 

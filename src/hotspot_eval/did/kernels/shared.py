@@ -40,7 +40,7 @@ def shared_shocks(
     level: Float,
     own: Float,
     scores: Float,
-    hold: Float | None = None,
+    w: Float | None = None,
     when: NDArray[np.intp] | None = None,
 ) -> SharedShocks | None:
     """Covariance over time of shocks that areas of a cluster have in common.
@@ -58,7 +58,7 @@ def shared_shocks(
         Variance of each area's score by its own noise.
     scores : ndarray, shape (n, Q)
         Scores to whose squares ``own`` belongs.
-    hold : ndarray, shape (n,), optional
+    w : ndarray, shape (n,), optional
         Weight of each area in the period effects, where that is not its level.
     when : ndarray of int, shape (T,), optional
         Times of the periods, where shocks are taken to be stationary: K_ts then depends on
@@ -104,7 +104,7 @@ def shared_shocks(
     pair = whole - _over(alone, bottom, when)
     single = _over(residual.T @ residual, reach.T @ reach, when)
     weight = trust * spread
-    share = (level if hold is None else hold) / (level if hold is None else hold).sum()
+    share = (level if w is None else w) / (level if w is None else w).sum()
     mixing = _mixing(codes, trust, mass, level=level, own=own, share=share)
     return SharedShocks(
         kernel=_unmixed(pair, single, mixing),
