@@ -11,6 +11,8 @@
 - Gruber (1994), table 3: log wages where maternity benefits became mandatory.
 - Lee & Wooldridge, "Simple approaches to inference with difference-in-differences estimators with
   small cross-sectional sample sizes": Proposition 99 on the log scale, −.422 (.121).
+- Arkhangelsky et al. (2021, doi:10.1257/aer.20190159), table 1, and Stata's ``sdid``: errors of
+  Proposition 99 from drawn placebos.
 - Snow (1855): deaths by water company, as in Cunningham's *Mixtape*.
 """
 
@@ -32,6 +34,8 @@ from hotspot_eval.did import (
     linear_did,
     poisson_did,
     rirr,
+    synthetic_control,
+    synthetic_did,
     triple_difference,
 )
 from hotspot_eval.panel import Panel
@@ -165,3 +169,18 @@ def test_cholera_before_and_after_the_intake_moved():
     assert linear_did(panel, design).effect.estimate == pytest.approx(-78, abs=1e-12)
     ratio = poisson_did(panel, design).effect.estimate
     assert ratio == pytest.approx(math.log(19 / 85 / (147 / 135)), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "printed"),
+    [(synthetic_did, (8.4, 9.87941)), (synthetic_control, (9.9,))],
+)
+def test_errors_of_drawn_placebos_scatter_about_ours(shared_data, estimator, printed):
+    """Every control in turn: of 200 draws from these 38, 95 % lie within −14 and +17 % of it."""
+    frame = pd.read_csv(shared_data / "reference" / "california_prop99.csv", sep=";")
+    panel = Panel.from_values(frame, area="State", period="Year", value="PacksPerCapita")
+    effect = estimator(
+        panel, Design(treated=["California"], start="1989"), error="published"
+    ).effect
+    for error in printed:
+        assert -0.14 < error / effect.std_error - 1 < 0.17
