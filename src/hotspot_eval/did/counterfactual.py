@@ -190,14 +190,14 @@ def _expect(
     model: Model,
 ) -> tuple[Float, Float]:
     """Level of each area from its untreated cells, and its expected values, (n,) and (n, t)."""
-    calm = untreated[rows]
+    cells = untreated[rows]
     if model == "poisson":
         per_scale = np.where(untreated & fitted.usable, fitted.shape, 0.0).sum(axis=1)[rows]
-        seen = sample.y.sum(axis=1, where=calm)
+        seen = sample.y.sum(axis=1, where=cells)
         scale = np.divide(seen, per_scale, out=np.zeros(len(seen)), where=per_scale > 0)
         return scale, scale[:, None] * fitted.shape[rows]
-    count = np.maximum(calm.sum(axis=1), 1)
-    own = np.where(calm, sample.y - fitted.common[rows], 0.0).sum(axis=1) / count
+    count = np.maximum(cells.sum(axis=1), 1)
+    own = np.where(cells, sample.y - fitted.common[rows], 0.0).sum(axis=1) / count
     return np.ones(len(own)), own[:, None] + fitted.common[rows]
 
 

@@ -106,7 +106,7 @@ class _Windows:
     """Counts and what of them no treatment touches, and the study's own windows."""
 
     y: Float
-    calm: Bool
+    untouched: Bool
     start: int
     pre: int
     gap: int
@@ -133,7 +133,7 @@ def _study(panel: Panel, design: Design) -> _Windows:
     pre = design.pre_periods or begin - design.gap
     post = design.post_periods or t - begin
     compared = (whole.role == "treated") | (whole.role == "control")
-    calm = observed & compared[:, None] & (np.arange(t) < whole.first[:, None])
+    untouched = observed & compared[:, None] & (np.arange(t) < whole.first[:, None])
     level = np.array(
         [
             y[i, max(g - design.gap - pre, 0) : g - design.gap].sum()
@@ -141,7 +141,13 @@ def _study(panel: Panel, design: Design) -> _Windows:
         ]
     ) * (1.0 + post / pre)
     return _Windows(
-        y=y, calm=calm, start=begin, pre=pre, gap=design.gap, post=post, treated_level=level
+        y=y,
+        untouched=untouched,
+        start=begin,
+        pre=pre,
+        gap=design.gap,
+        post=post,
+        treated_level=level,
     )
 
 
@@ -161,7 +167,7 @@ def _placebos(w: _Windows) -> _Ratios:
     for start in range(w.start, w.pre + w.gap - 1, -length):
         before = slice(start - w.gap - w.pre, start - w.gap)
         after = slice(start, start + w.post)
-        rows = w.calm[:, before].all(axis=1) & w.calm[:, after].all(axis=1)
+        rows = w.untouched[:, before].all(axis=1) & w.untouched[:, after].all(axis=1)
         first, second = w.y[rows, before].sum(axis=1), w.y[rows, after].sum(axis=1)
         total = first + second
         if rows.sum() < 2 or not total.sum() or not 0 < second.sum() < total.sum():

@@ -252,7 +252,7 @@ def _inference(
         return robust, spread.fitted, None
     if not enough_controls(sample, strata, covariates):
         return robust, spread.fitted, None
-    common, calm = _calm(at, model)
+    common, shape = _untreated(at, model)
     alike = model == "poisson" or spread.below
     untreated_mean = None if alike else _untreated_mean(at, common, spread.amount)
     learnt = learn(
@@ -268,13 +268,13 @@ def _inference(
         strata=strata,
         covariates=covariates,
         untreated_mean=untreated_mean,
-        past=_past(at, common, calm, spread.amount),
+        past=_past(at, common, shape, spread.amount),
         by_event=by_event,
     )
     return robust, spread.fitted, learnt
 
 
-def _calm(at: _At, model: Model) -> tuple[Float, Float]:
+def _untreated(at: _At, model: Model) -> tuple[Float, Float]:
     """Common part and shape of the fitted values without the columns' effects, (G, T) each."""
     solved = at.solved
     effect = np.tensordot(solved.beta, at.table.columns[at.kept], axes=1)
@@ -283,9 +283,9 @@ def _calm(at: _At, model: Model) -> tuple[Float, Float]:
     return np.where(at.used, solved.common - effect, 0.0), solved.shape
 
 
-def _untreated_mean(at: _At, calm: Float, amount: Float) -> Float | None:
+def _untreated_mean(at: _At, common: Float, amount: Float) -> Float | None:
     """Mean of each area without treatment, shape (n,); None where all are 0."""
-    mean = calm.sum(axis=1) / np.maximum(at.used.sum(axis=1), 1)
+    mean = common.sum(axis=1) / np.maximum(at.used.sum(axis=1), 1)
     return levels(amount + mean[at.table.group])
 
 
@@ -297,15 +297,15 @@ def _past(at: _At, common: Float, shape: Float, amount: Float) -> Past:
 
 
 def _of_controls(sample: Sample, at: _At, amount: Float) -> Residuals:
-    calm = ~sample.treated
+    untreated = ~sample.treated
     return Residuals(
         y=sample.y,
-        rows=np.flatnonzero(calm),
-        group=at.table.group[calm],
+        rows=np.flatnonzero(untreated),
+        group=at.table.group[untreated],
         common=at.solved.common,
         shape=at.solved.shape,
         used=at.used,
-        amount=amount[calm],
+        amount=amount[untreated],
     )
 
 

@@ -139,10 +139,10 @@ def _faults(
 def _without_empty_periods(events: Bool, used: Bool, strata: Codes) -> Bool:
     for s in np.unique(strata):
         rows = strata == s
-        calm = ~_in_any(events, rows)
-        if calm.any() and (_in_any(used, rows) & calm).any():
+        empty = ~_in_any(events, rows)
+        if empty.any() and (_in_any(used, rows) & empty).any():
             used = used.copy()
-            used[np.ix_(rows, calm)] = False
+            used[np.ix_(rows, empty)] = False
     return used
 
 

@@ -49,21 +49,21 @@ def impute_paths(sums: PathSums, *, poisson: bool) -> tuple[Float, Bool]:
     """
     effects, found = untreated_effects(sums, poisson=poisson)
     design = np.repeat(np.arange(len(found)), np.diff(sums.begin))
-    calm = sums.used & (sums.share == 0)
-    begun: Bool = np.asarray(calm.any(axis=1))
+    untreated = sums.used & (sums.share == 0)
+    begun: Bool = np.asarray(untreated.any(axis=1))
     period = effects[design]
-    cells = sums.used & ~calm & begun[:, None] & ~np.isnan(period)
+    cells = sums.used & ~untreated & begun[:, None] & ~np.isnan(period)
     seen = _by_design(np.where(cells, sums.total, 0.0), design, len(found))
     if not poisson:
-        own = np.where(calm, sums.total - sums.size[:, None] * period, 0.0).sum(axis=1)
-        own /= np.maximum(calm.sum(axis=1), 1)
+        own = np.where(untreated, sums.total - sums.size[:, None] * period, 0.0).sum(axis=1)
+        own /= np.maximum(untreated.sum(axis=1), 1)
         mean = np.where(cells, own[:, None] + sums.size[:, None] * period, 0.0)
         share = np.where(cells, sums.share * sums.size[:, None], 0.0)
         amount = _by_design(share, design, len(found))
         gap = seen - _by_design(mean, design, len(found))
         return np.divide(gap, amount, out=np.full(len(found), np.nan), where=amount > 0), found
     shape = np.nan_to_num(np.exp(period - np.fmax.reduce(period, axis=1, keepdims=True)))
-    return _log_ratio(sums, cells, shape, calm, design, seen), found
+    return _log_ratio(sums, cells, shape, untreated, design, seen), found
 
 
 def _by_design(values: Float, design: NDArray[np.intp], count: int) -> Float:
@@ -72,11 +72,16 @@ def _by_design(values: Float, design: NDArray[np.intp], count: int) -> Float:
 
 
 def _log_ratio(
-    sums: PathSums, cells: Bool, shape: Float, calm: Bool, design: NDArray[np.intp], seen: Float
+    sums: PathSums,
+    cells: Bool,
+    shape: Float,
+    untreated: Bool,
+    design: NDArray[np.intp],
+    seen: Float,
 ) -> Float:
     """δ that solves Σ y = Σ ŷ·exp(δ·share) over treated cells."""
-    before = np.where(calm, sums.total, 0.0).sum(axis=1)
-    per_scale = np.where(calm, shape, 0.0).sum(axis=1)
+    before = np.where(untreated, sums.total, 0.0).sum(axis=1)
+    per_scale = np.where(untreated, shape, 0.0).sum(axis=1)
     scale = np.divide(before, per_scale, out=np.zeros(len(before)), where=per_scale > 0)
     mean = np.where(cells, scale[:, None] * shape, 0.0)
     share = np.where(cells, sums.share, 0.0)
