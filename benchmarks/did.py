@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 SEED = 20240601
+GAPS = 0.01
+SMALL_CALLS = 20
 
 
 def world(n: int, t: int, cohorts: int) -> tuple[np.ndarray, np.ndarray]:
@@ -31,29 +33,35 @@ def world(n: int, t: int, cohorts: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.poisson(level * np.where(on, 0.8, 1.0)), first
 
 
-def ours(n: int, t: int, cohorts: int):
+def seen(n: int, t: int) -> np.ndarray:
+    """Cells observed where a panel has gaps: they differ from area to area."""
+    return np.random.default_rng(SEED + 2).random((n, t)) >= GAPS
+
+
+def ours(n: int, t: int, cohorts: int, *, gaps: bool = False):
     from hotspot_eval.design import Design
     from hotspot_eval.panel import Panel
     from hotspot_eval.periods import Periods
 
     y, first = world(n, t, cohorts)
     areas = tuple(f"E{i:08d}" for i in range(n))
+    observed = seen(n, t) if gaps else np.ones((n, t), dtype=bool)
     panel = Panel(
         areas=areas,
         periods=Periods.span(0, t - 1, frequency="step"),
         outcomes=("y",),
-        counts=y[:, :, None],
-        observed=np.ones((n, t, 1), dtype=bool),
+        counts=np.where(observed, y, 0)[:, :, None],
+        observed=observed[:, :, None],
     )
     starts = {areas[i]: int(first[i]) for i in np.flatnonzero(first < t)}
     return panel, Design(treated=list(starts), start=starts)
 
 
-def long(n: int, t: int, cohorts: int) -> pd.DataFrame:
+def long(n: int, t: int, cohorts: int, *, gaps: bool = False) -> pd.DataFrame:
     y, first = world(n, t, cohorts)
     onset = np.repeat(np.where(first < t, first, 0), t)
     period = np.tile(np.arange(t), n)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "area": np.repeat(np.arange(n), t),
             "period": period,
@@ -62,14 +70,22 @@ def long(n: int, t: int, cohorts: int) -> pd.DataFrame:
             "first": onset,
         }
     )
+    return frame[seen(n, t).ravel()].copy() if gaps else frame
 
 
 def task(name: str, n: int, t: int, cohorts: int):
     """The timed call, with its data made ready outside the clock."""
+    gaps = name.endswith(" gaps")
+    name = name.removesuffix(" gaps")
+    if name.endswith(" looped"):
+        one = task(name.removesuffix(" looped"), n, t, cohorts)
+        return lambda: [one() for _ in range(SMALL_CALLS)][-1]
+    if name == "ours linear from frame":
+        return _from_frame(n, t, cohorts)
     if name.startswith("ours"):
         from hotspot_eval import did
 
-        panel, design = ours(n, t, cohorts)
+        panel, design = ours(n, t, cohorts, gaps=gaps)
         calls = {
             "ours ppml": lambda: did.poisson_did(panel, design).effect.estimate,
             "ours linear": lambda: did.linear_did(panel, design).effect.estimate,
@@ -78,6 +94,12 @@ def task(name: str, n: int, t: int, cohorts: int):
             ),
             "ours imputation poisson": lambda: did.imputation(panel, design).effect.estimate,
             "ours group-time 999": lambda: _group_time(did, panel, design),
+            "ours group-time": lambda: (
+                did.group_time(panel, design, control="never").aggregate("simple").effect.estimate
+            ),
+            "ours event study": lambda: (
+                did.event_study(panel, design, model="linear").effect.estimate
+            ),
             "ours etwfe": lambda: (
                 did.etwfe(panel, design, scale="link").aggregate("simple").effect.estimate
             ),
@@ -95,7 +117,7 @@ def task(name: str, n: int, t: int, cohorts: int):
             ),
         }
         return calls[name]
-    frame = long(n, t, cohorts)
+    frame = long(n, t, cohorts, gaps=gaps)
     if name.startswith("pyfixest"):
         import pyfixest as pf
 
@@ -108,6 +130,10 @@ def task(name: str, n: int, t: int, cohorts: int):
             frame["x"] = covariate(n)[frame["area"]]
             formula = "y ~ D + i(period, x) | area + period"
             return lambda: pf.fepois(formula, frame, vcov={"CRV1": "area"}).coef()["D"]
+        if name == "pyfixest event study":
+            frame["since"] = np.where(frame["first"] > 0, frame["period"] - frame["first"], -1)
+            formula = "y ~ i(since, ref=-1) | area + period"
+            return lambda: pf.feols(formula, frame, vcov={"CRV1": "area"}).coef().mean()
         fit = pf.fepois if "ppml" in name else pf.feols
         return lambda: fit("y ~ D | area + period", frame, vcov={"CRV1": "area"}).coef()["D"]
     if name == "diff-diff imputation":
@@ -134,16 +160,18 @@ def task(name: str, n: int, t: int, cohorts: int):
             )
             .att
         )
-    if name == "diff-diff group-time 999":
+    if name.startswith("diff-diff group-time"):
         import diff_diff
 
+        draws = 999 if name.endswith("999") else 0
         return lambda: (
-            diff_diff.CallawaySantAnna(n_bootstrap=999, base_period="universal")
+            diff_diff.CallawaySantAnna(n_bootstrap=draws, base_period="universal")
             .fit(frame, outcome="y", unit="area", time="period", first_treat="first")
             .overall_att
         )
     from moderndid import att_gt
 
+    draws = {"biters": 999, "boot": True} if name.endswith("999") else {"boot": False}
     return lambda: float(
         np.nanmean(
             att_gt(
@@ -152,12 +180,29 @@ def task(name: str, n: int, t: int, cohorts: int):
                 tname="period",
                 idname="area",
                 gname="first",
-                biters=999,
-                boot=True,
                 est_method="reg",
+                **draws,
             ).att_gt
         )
     )
+
+
+def _from_frame(n: int, t: int, cohorts: int):
+    """A panel made of tidy rows, as peers take them, and the fit."""
+    from hotspot_eval import did
+    from hotspot_eval.design import Design
+    from hotspot_eval.panel import Panel
+
+    frame = long(n, t, cohorts)
+    starts = frame.loc[frame["first"] > 0].groupby("area")["first"].first().to_dict()
+    design = Design(treated=list(starts), start=starts)
+    columns = {"area": "area", "period": "period", "frequency": "step"}
+
+    def call() -> float:
+        panel = Panel.from_counts(frame, count="y", **columns)
+        return did.linear_did(panel, design).effect.estimate
+
+    return call
 
 
 def covariate(n: int) -> np.ndarray:
@@ -248,10 +293,54 @@ def main() -> None:
     big, limit = (3_500 if options.quick else 35_000), options.limit
     contest("PPML, two-way, clustered", "ours ppml", ["pyfixest ppml"], big, 120, 6, limit)
     contest("Linear, two-way, clustered", "ours linear", ["pyfixest linear"], big, 120, 6, limit)
-    imputed = 500 if options.quick else 5_000
+    few, small = (500, 100) if options.quick else (5_000, 200)
     contest(
-        "Imputation, linear", "ours imputation", ["diff-diff imputation"], imputed, 60, 6, limit
+        "The same from a frame of tidy rows",
+        "ours linear from frame",
+        ["pyfixest linear"],
+        big,
+        120,
+        6,
+        limit,
     )
+    for what in ("linear", "ppml"):
+        contest(
+            f"{what}, two-way, clustered, 1 % of cells not observed",
+            f"ours {what} gaps",
+            [f"pyfixest {what} gaps"],
+            big,
+            120,
+            6,
+            limit,
+        )
+        contest(
+            f"{what}, {SMALL_CALLS} calls on a small panel",
+            f"ours {what} looped",
+            [f"pyfixest {what} looped"],
+            small,
+            48,
+            1,
+            limit,
+        )
+    contest(
+        "Event study, linear, clustered (estimates are averaged differently)",
+        "ours event study",
+        ["pyfixest event study"],
+        few,
+        60,
+        6,
+        limit,
+    )
+    for gaps in ("", " gaps"):
+        contest(
+            f"Imputation, linear{gaps}",
+            f"ours imputation{gaps}",
+            [f"diff-diff imputation{gaps}"],
+            few,
+            60,
+            6,
+            limit,
+        )
     contest(
         "Poisson, an effect for every cohort and period (estimates are averaged differently)",
         "ours etwfe",
@@ -283,6 +372,15 @@ def main() -> None:
         "Group-time with 999 multiplier draws",
         "ours group-time 999",
         ["diff-diff group-time 999", "moderndid group-time 999"],
+        big,
+        120,
+        6,
+        limit,
+    )
+    contest(
+        "Group-time without draws",
+        "ours group-time",
+        ["diff-diff group-time", "moderndid group-time"],
         big,
         120,
         6,
