@@ -16,27 +16,29 @@ a true rate ratio of 0.8 from month 36 on.
 Scattered: treated areas drawn from all. Clustered: from as few boroughs as hold them, so that 10
 clustered is one whole borough. Patch: the areas nearest to a point, across borough borders.
 
-*Default* is what a call without options gives: the noise of treated areas is learnt from controls,
-so is what areas of a borough share, and in the two-way models and imputation what treated areas
-share besides is told from their own past. *CR1*, *CR2*: cluster-robust, without and with the bias
-reduction and degrees of freedom of Bell and McCaffrey. Estimators of numbers are held against the
-change in events of the draw itself, those of ratios against 0.8."""
+*Default* is what a call without options gives. The noise of treated areas is learnt from controls,
+and so is what the areas of a borough share; in the two-way models and imputation, whatever else
+treated areas share is estimated from their own past. *CR1* and *CR2* are cluster-robust errors,
+without and with the bias reduction and degrees of freedom of Bell and McCaffrey. Estimators of
+numbers are compared with the change in events in the draw itself, those of ratios with 0.8."""
 
 FEW_DF = (
-    "five treated areas leave it few degrees of freedom, and wide intervals; where areas of a "
-    "borough share shocks it does not see these"
+    "five treated areas leave few degrees of freedom and give wide intervals; shocks that areas of "
+    "a borough share are ignored"
 )
-AREAS_ALONE = "it takes areas for independent, and does not see what areas of a borough share"
-FEW = "estimated from the residuals of the few treated areas"
+AREAS_ALONE = (
+    "areas are treated as independent, so shocks that areas of a borough share are ignored"
+)
+FEW = "the error is estimated from the residuals of the few treated areas"
 BOTH = f"{FEW}, and {AREAS_ALONE}"
 ONE_BASE = "a difference from the one month before the start"
 PAST = (
-    "what treated areas share besides is told from their own past, and can only add to the error: "
-    "where it is off it is wide"
+    "what else treated areas share is estimated from their own past and can only add to the error, "
+    "so where it misses the target the interval is too wide"
 )
 WIDE = (
-    "the log of a month's few events, given that there is one, varies less than the error by their "
-    "count says; where clusters are few its t has few degrees of freedom"
+    "given that a month has any events, the log of a small count varies less than its error "
+    "suggests; where clusters are few, t has few degrees of freedom"
 )
 
 
@@ -53,7 +55,7 @@ class Table:
 MAIN = Table(
     title="Every estimator and error",
     told="The setting above, one start. Event studies have 12 months before and 6 from the start; "
-    "a joint band holds the truth if it does so at every event time.",
+    "a joint band covers the truth if it does so at every event time.",
     parts=(
         "lead",
         "imputed",
@@ -82,44 +84,44 @@ MAIN = Table(
         "event_study, Poisson (default): joint band": WIDE,
         "linear_did (default)": PAST,
         "imputation, linear (default)": PAST,
-        "event_study, linear (default): 0": "a difference of two single months of few events, "
-        "which is not normal",
+        "event_study, linear (default): 0": "a difference of two single months with few events, "
+        "which is not normally distributed",
         "etwfe, Poisson (default)": "",
         "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, biased "
-        "where these have few events, and none where one has none",
-        "synthetic_did (default)": "widened where treated areas were noisier before, never "
-        "narrowed where they were quieter",
-        "synthetic_did, published placebo": "placebo areas are single ones, which do not lie "
+        "where these have few events, and undefined where one has none",
+        "synthetic_did (default)": "the interval is widened where treated areas were noisier "
+        "before, but never narrowed where they were quieter",
+        "synthetic_did, published placebo": "placebo areas are drawn one by one and do not lie "
         "together",
-        "synthetic_control (default)": "widened where treated areas were noisier before, never "
-        "narrowed where they were quieter",
-        "rirr, overdispersed": "its overdispersion is that of single areas: shocks that treated "
-        "areas share are not in it",
-        "wdd, overdispersed": "as RIRR; and the controls' trend in numbers is not that of areas of "
-        "another level",
+        "synthetic_control (default)": "the interval is widened where treated areas were noisier "
+        "before, but never narrowed where they were quieter",
+        "rirr, overdispersed": "its overdispersion is that of single areas and omits shocks that "
+        "treated areas share",
+        "wdd, overdispersed": "as RIRR; and the controls' trend in numbers does not hold for areas "
+        "of another level",
         "poisson_did, CR2 by area": AREAS_ALONE,
         "cluster_robust, CR2 by area, exact": AREAS_ALONE,
         "poisson_did, CR1 by area": BOTH,
-        "poisson_did, CR2 by borough": "few treated boroughs, of unequal shares in the treated; "
-        "none with one",
-        "cluster_robust, CR2 by borough, exact": "few treated boroughs; none with one",
-        "poisson_did, CR1 by borough": "too small with few treated boroughs, none with one",
-        "poisson_did, Conley 4 km": "the treated areas' own residuals hide what they share",
+        "poisson_did, CR2 by borough": "few treated boroughs, with unequal shares of the treated "
+        "areas; no error with a single one",
+        "cluster_robust, CR2 by borough, exact": "few treated boroughs; no error with a single one",
+        "poisson_did, CR1 by borough": "too small with few treated boroughs, none with only one",
+        "poisson_did, Conley 4 km": "the residuals of the treated areas conceal what they share",
         "poisson_did, wild bootstrap": f"null imposed, by area: {AREAS_ALONE}",
-        "poisson_did, randomisation": "close where areas were drawn from all; redraws of single "
-        "areas do not lie together as clustered ones do",
-        "poisson_did, randomisation within boroughs": "the redraws keep to the boroughs of the "
-        "treated, while the estimate is of all areas",
+        "poisson_did, randomisation": "close where areas were drawn from all; redrawn single areas "
+        "do not lie together as clustered ones do",
+        "poisson_did, randomisation within boroughs": "the redraws stay within the boroughs of "
+        "the treated, while the estimate uses all areas",
         "poisson_did, randomisation of whole boroughs": "the redraws are right, but boroughs "
-        "differ in level and so in noise, and there are twenty of them",
+        "differ in level and so in noise, and there are only twenty of them",
         "imputation, Poisson, CR1 by area": BOTH,
         "linear_did, CR2 by area": AREAS_ALONE,
         "linear_did, CR1 by area": BOTH,
-        "linear_did, CR1 by borough": "too small with few treated boroughs, none with one",
-        "linear_did, Conley 4 km": "the treated areas' own residuals hide what they share",
+        "linear_did, CR1 by borough": "too small with few treated boroughs, none with only one",
+        "linear_did, Conley 4 km": "the residuals of the treated areas conceal what they share",
         "linear_did, wild bootstrap": f"null imposed, by area: {AREAS_ALONE}",
-        "linear_did, randomisation": "redraws of single areas do not lie together as clustered "
-        "ones do; and they are of other levels than the treated",
+        "linear_did, randomisation": "redrawn single areas do not lie together as clustered "
+        "ones do, and they differ in level from the treated",
         "imputation, linear, CR1 by area": BOTH,
         "etwfe, Poisson, cluster-robust": BOTH,
         "group_time": f"{BOTH}; {ONE_BASE}",
@@ -143,16 +145,16 @@ TABLES = (
             "etwfe, Poisson (default)": "",
             "etwfe, linear (default)": "",
             "etwfe, Poisson, link scale (default)": "a mean of log ratios of single months, biased "
-            "by −0.07 with few events, and none where a cohort has a month without events: use "
-            "the response scale",
+            "by −0.07 with few events, and undefined where a cohort has a month without events: "
+            "use the response scale",
             "etwfe, Poisson, cluster-robust": BOTH,
             "etwfe, linear, cluster-robust": BOTH,
             "group_time, not yet treated": BOTH,
             "group_time, never treated": BOTH,
-            "group_time, learnt": f"{ONE_BASE}: wide rather than narrow",
+            "group_time, learnt": f"{ONE_BASE}: too wide rather than too narrow",
             "group_time, multiplier bootstrap": f"it resamples the analytic error: {BOTH}",
             "group_time, band over event times 0 to 11": "a joint band of twelve single months: "
-            "wide rather than narrow with many treated",
+            "too wide rather than too narrow with many treated",
         },
     ),
     Table(
@@ -165,8 +167,8 @@ TABLES = (
             "imputation, Poisson (default)": PAST,
             "linear_did (default)": PAST,
             "did_m (default)": "differences of single months",
-            "did_m, influence": "from deviations among areas that switch in the same months, of "
-            "which most are alone: too wide with few",
+            "did_m, influence": "the error comes from deviations among areas that switch in the "
+            "same months, and most switch alone: too wide with few",
         },
     ),
     Table(
@@ -177,11 +179,11 @@ TABLES = (
         rows={
             "switchers (default): per unit": "",
             "switchers (default): ratio": "the log of observed over expected events, and what is "
-            "expected leans on one month before the switch",
+            "expected depends on the single month before the switch",
             "switchers (default): period 0": "",
             "switchers, 12 effects (default): per unit": "",
-            "switchers, 12 effects, influence: per unit": "deviations from areas that switch "
-            "together, of which most are alone",
+            "switchers, 12 effects, influence: per unit": "deviations among areas that switch "
+            "together, and most switch alone",
             "distributed_lags (default): on": PAST,
             "distributed_lags (default): 1 after": PAST,
             "distributed_lags (default): 2 after": PAST,
@@ -203,13 +205,14 @@ TABLES = (
     ),
     Table(
         title="Triple differences",
-        told="A second type of crime, twice as frequent, that treatment leaves alone and whose "
-        "shocks go along with those of the first by 0.7; 12 months before and 6 from the start.",
+        told="A second type of crime, twice as frequent, that treatment does not affect and whose "
+        "shocks have a correlation of 0.7 with those of the first; 12 months before and 6 from the "
+        "start.",
         parts=("types", "types_linear"),
         rows={
             "triple_difference, Poisson (default)": "",
-            "triple_difference, linear (default)": "the two types differ in level, so that what "
-            "moves both in proportion does not cancel in numbers",
+            "triple_difference, linear (default)": "the two types differ in level, so changes "
+            "in proportion to both do not cancel in numbers",
             "triple_difference, Poisson, CR2 by area": AREAS_ALONE,
             "triple_difference, Poisson, CR1 by area": BOTH,
             "triple_event_study, Poisson (default): mean from the start": WIDE,
@@ -219,18 +222,19 @@ TABLES = (
     ),
     Table(
         title="Next door",
-        told="Areas that adjoin treated ones have 0.9 of their events; change in events.",
+        told="Areas that adjoin treated ones have 0.9 of their events. The effect is the change in "
+        "events.",
         parts=("beside",),
         rows={
             "displacement (default): direct": PAST,
-            "displacement (default): catchment": "it adjoins across borough borders",
-            "displacement (default): net": "its parts are correlated as by area, not by borough",
+            "displacement (default): catchment": "the catchment crosses borough borders",
+            "displacement (default): net": "its two parts are correlated by area, not by borough",
         },
     ),
     Table(
         title="One site",
-        told="One treated area against 199: its noise is taken to be that of controls of like "
-        "level.",
+        told="One treated area against 199: its noise is assumed to be that of controls at a "
+        "similar level.",
         parts=("one", "conformal", "synthetic_one"),
         rows={
             "poisson_did (default)": "with about ten events expected, the log ratio is not normal",
@@ -239,7 +243,7 @@ TABLES = (
             "imputation, linear (default)": PAST,
             "synthetic_did (default)": "widened where treated areas were noisier before, never "
             "narrowed where they were quieter",
-            "conformal_test": "residuals of neighbouring months go together",
+            "conformal_test": "residuals of neighbouring months are correlated",
         },
     ),
 )
