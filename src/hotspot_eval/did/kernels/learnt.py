@@ -158,7 +158,7 @@ def learnt_noise(
     curve = _curve(sizes, moments[free], alike)
     expected = moments[free] @ curve
     blocks = (seen / expected[:, None]).transpose(0, 2, 1) @ seen / len(sizes)
-    made = partial(np.asarray, placebo)
+    made: Callable[[], Float] = partial(np.asarray, placebo)
     if wide is not None:
         along = wide.pulls.transpose(1, 0, 2)
         blocks = (along @ blocks[0]) @ along.transpose(0, 2, 1)
