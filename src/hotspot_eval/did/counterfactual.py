@@ -96,8 +96,7 @@ def impute(
     ``strata`` and ``covariates`` of areas as in :func:`hotspot_eval.did.model.regress`.
     """
     on = sample.used & (sample.treatment > 0)
-    paths = sample.treatment[sample.treated][None]
-    table, x = collapsed(sample, paths, model, strata, covariates, by_treatment=True)
+    table, x = collapsed(sample, _paths(sample), model, strata, covariates, by_treatment=True)
     loadings = _loadings(table, x, plain=strata is None)
     untreated = table.used & (table.columns[0] == 0)
     fitted = _fit(sample, table, untreated, loadings, model)
@@ -148,6 +147,15 @@ def impute(
         past=_past(sample, fitted, expected, rows),
         ledger=_ledger(sample, on, imputed),
     )
+
+
+def _paths(sample: Sample) -> Float:
+    """Treatment and start of treated areas, (2, R, t): where the first periods are missing, areas
+    of one path may have started at different times.
+    """
+    treatment = sample.treatment[sample.treated]
+    start = np.broadcast_to(sample.first[sample.treated][:, None], treatment.shape)
+    return np.stack([treatment, start.astype(np.float64)])
 
 
 def _cells(

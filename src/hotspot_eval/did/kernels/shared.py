@@ -11,6 +11,7 @@ __all__ = ["SharedShocks", "added_covariance", "floored", "shared_shocks"]
 
 Float = NDArray[np.float64]
 _MOST_TAKEN = 0.9
+_NO_PAIR = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,7 +100,9 @@ def shared_shocks(
     joint = _by_cluster(reach, codes, size)
     area = trust[codes][:, None]
     alone = residual.T @ (area * residual)
-    bottom = (trust * joint.T) @ joint - reach.T @ (area * reach)
+    every = (trust * joint.T) @ joint
+    bottom = every - reach.T @ (area * reach)
+    bottom[bottom <= _NO_PAIR * every] = 0.0
     whole = _over((trust * together.T) @ together, bottom, when)
     pair = whole - _over(alone, bottom, when)
     single = _over(residual.T @ residual, reach.T @ reach, when)
