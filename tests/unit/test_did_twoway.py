@@ -211,6 +211,32 @@ def test_base_period_lies_before_the_gap():
     assert study["-3"].estimate == 0.0 and "base period" in study["-3"].notes[0]
 
 
+def test_no_events_in_shared_periods_are_no_comparison():
+    y, observed = np.zeros((6, 6), int), np.ones((6, 6), bool)
+    y[:2, :4] = [[3, 4, 2, 5], [6, 2, 3, 4]]
+    y[2:, 4:] = 5
+    observed[:2, 4:] = False
+    panel, design = panel_of(y, observed=observed), staggered({0: 2, 1: 2})
+    effect = poisson_did(panel, design).effect
+    assert math.isnan(effect.estimate)
+    assert "hold no events in the same periods" in effect.notes[0]
+    assert np.isnan(poisson_did.many(panel, [design])).all()
+
+
+@BOTH
+def test_treated_areas_seen_untreated_alone_are_noted_as_kept(estimator):
+    observed = np.ones((12, 8), bool)
+    observed[1, 4:] = False
+    observed[5, 1:] = False
+    fit = estimator(panel_of(world(), observed=observed), staggered({0: 4, 1: 4, 2: 4}))
+    assert (fit.effect.n_treated, fit.effect.n_control) == (2, 9)
+    assert "1 noted: no treated period is observed" in str(fit.ledger)
+    assert "1 left out: observed in one period only" in str(fit.ledger)
+    observed[[0, 2], 4:] = False
+    none = estimator(panel_of(world(), observed=observed), staggered({0: 4, 1: 4, 2: 4}))
+    assert "no treated period is observed within the windows" in none.effect.notes[0]
+
+
 def test_refusals():
     panel = panel_of(world())
     with pytest.raises(InputError, match="'clutser' is not one of the options"):
