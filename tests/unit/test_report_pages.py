@@ -142,7 +142,7 @@ def test_publication_is_marked_and_suppressed(tmp_path):
     record = SiteRecord.collect(tmp_path / "internal", study="s", site="x")
     page = write_site_page(record, tmp_path / "out").read_text("utf-8")
     assert "For publication: counts are rounded" in page
-    assert '>[c]</td>' in page and "[c] people were arrested." in page
+    assert ">[c]</td>" in page and "[c] people were arrested." in page
     assert "[c] suppressed because the number is small." in page
 
 

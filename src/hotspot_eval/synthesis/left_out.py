@@ -113,7 +113,7 @@ def _check(whole: Effect, effects: Mapping[str, Effect]) -> Check:
             name=_NAME,
             threat=_THREAT,
             status="not assessed",
-            sentence="There are fewer than three sites, so the mean cannot be checked without one of them.",
+            sentence="There are fewer than three sites: the mean cannot be checked without one.",
         )
     turned = [name for name, e in effects.items() if _includes_none(e) != _includes_none(whole)]
     most = max(effects, key=lambda name: abs(effects[name].estimate - whole.estimate))
