@@ -145,8 +145,9 @@ class Periods:
         position : ndarray of int, shape (rows,)
             Position of each row's period.
         """
-        known = isinstance(values, (pd.Series, np.ndarray))
-        codes, seen = distinct(values if known else pd.Series(list(values), dtype=object))
+        if not isinstance(values, (pd.Series, np.ndarray)):
+            values = pd.Series(list(values), dtype=object)
+        codes, seen = distinct(values)
         blank = np.array([*(not str(value).strip() for value in seen), True])[codes]
         if len(codes) == 0 or blank.any():
             raise InputError(

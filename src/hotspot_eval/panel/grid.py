@@ -103,7 +103,7 @@ def grid_of_counts(
             *_empty_periods(stated, periods),
         ],
     )
-    attributes = rows.assign(**{area: pd.Categorical.from_codes(where, labels)})
+    attributes = rows.assign(**{area: pd.Categorical.from_codes(where, pd.Index(labels))})
     return Grid(
         areas=tuple(labels),
         periods=periods,
