@@ -357,14 +357,14 @@ def _check(table: pd.DataFrame, summary: pd.DataFrame, joint: pd.DataFrame) -> C
     if len(joint) and np.isfinite(joint["p_value"].iloc[0]):
         first = joint.iloc[0]
         together = (
-            f" As a whole they differ from {int(first['draws'])} placebo curves with "
+            f" As a whole, the curve differs from {int(first['draws'])} placebo curves with "
             f"p = {first['p_value']:.3f}."
         )
     sentence = (
         f"{int(row['estimated'])} specifications run from {row['low']:+.1f} % to "
         f"{row['high']:+.1f} % (median {row['median']:+.1f} %, declared {row['declared']:+.1f} %); "
-        f"{row['share_same_sign']:.0%} have the sign of the declared one, "
-        f"{row['share_excluding_zero']:.0%} of their own intervals leave out no change.{together}"
+        f"{row['share_same_sign']:.0%} have the same sign as the declared one, and "
+        f"{row['share_excluding_zero']:.0%} of their own intervals exclude no change.{together}"
     )
     return Check(
         name=name,

@@ -118,9 +118,9 @@ def _left_out_check(frame: pd.DataFrame, estimate: float, by: str) -> Check:
     widest = known.iloc[int(known["change"].abs().to_numpy().argmax())]
     needed = frame.loc[frame["change"].isna(), "left_out"].tolist()
     sentence = (
-        f"Without one {by} the estimate runs from {known['estimate'].min():.3f} to "
-        f"{known['estimate'].max():.3f} ({estimate:.3f} with all); {widest['left_out']} moves it "
-        "most."
+        f"Without one {by} the estimate, on its own scale, ranges from "
+        f"{known['estimate'].min():.3f} to {known['estimate'].max():.3f} ({estimate:.3f} with "
+        f"all); {widest['left_out']} moves it most."
     )
     if needed:
         sentence += f" There is none without {', '.join(needed[:5])}."

@@ -240,8 +240,9 @@ def _check(summary: pd.DataFrame, percent: float) -> Check:
         name=name,
         threat=threat,
         status="passed" if coverage >= _LOWEST_COVERAGE and alarms <= 0.1 else "failed",
-        sentence=f"Of {percent:+.0f} % put into {int(summary['studies'].sum())} past studies "
-        f"{recovered:+.0f} % is recovered, covered in {coverage:.0%} and found in {found:.0%}; "
-        f"false alarms {alarms:.0%}.",
+        sentence=f"A change of {percent:+.0f}% was put into {int(summary['studies'].sum())} past "
+        f"studies: {recovered:+.0f}% was recovered on average, the interval covered it in "
+        f"{coverage:.0%} of them, and it was detected in {found:.0%}. Where nothing was put in, "
+        f"{alarms:.0%} reported a change (false alarms).",
         evidence=summary,
     )

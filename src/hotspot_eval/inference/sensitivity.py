@@ -212,8 +212,9 @@ def _placebo(
         name=name,
         threat=_THREAT,
         status="passed" if p <= _LEVEL else "failed",
-        sentence=f"{len(usable)} placebos run from {usable.min():.3f} to {usable.max():.3f}; the "
-        f"estimate is {estimate:.3f} (p = {p:.3f}, smallest attainable {least:.3f}).",
+        sentence=f"{len(usable)} placebo estimates range from {usable.min():.3f} to "
+        f"{usable.max():.3f}, on the estimator's own scale; the estimate itself is {estimate:.3f} "
+        f"(p = {p:.3f}, smallest attainable {least:.3f}).",
         evidence=frame.dropna(),
     )
     return Placebo(

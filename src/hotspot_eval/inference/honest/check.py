@@ -94,7 +94,8 @@ def honest_check(
     if not bool(evidence["excludes_zero"].iloc[0]):
         sentence = (
             f"With trends that diverge by at most {bounds[0]:g} times the largest step before the "
-            f"start, {told} includes no change already: there is no effect to defend."
+            f"start, the interval for {told} already includes no change: there is no effect to "
+            "defend."
         )
         return Check(
             name=_NAME, threat=_THREAT, status="not assessed", sentence=sentence, evidence=evidence
