@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hotspot_eval.did.kernels import added_covariance, floored, learnt_noise, shared_shocks
+from hotspot_eval.did.noise import Learnt
 
 ONE = np.ones(1)
 UNIT = np.eye(1)
@@ -202,3 +203,14 @@ def test_negative_shocks_are_held_at_half_their_error():
     own, error = np.diag([1.0, 4.0]), np.diag([0.5, 1.0])
     held = floored(own, np.diag([-3.0, 2.0]), error)
     assert held == pytest.approx(np.diag([-0.25, 2.0]), abs=1e-12)
+
+
+def test_satterthwaite_stays_above_one_where_few_clusters_take_variance_away():
+    """2V²/Var V of a difference falls below 1; sums keep the formula, and no noise has none."""
+    own, contrast = np.array([[1.0]]), np.ones(1)
+    parts = {"own_df": 80.0, "whole": 30.0 * own, "n_clusters": 3.0}
+    assert Learnt(own=own, shared=-0.9 * own, **parts).df(contrast) == 1.0
+    assert Learnt(own=own, own_df=0.4, shared=-0.9 * own, whole=own).df(contrast) == 0.4
+    summed = Learnt(own=own, own_df=80.0, shared=own, whole=2.0 * own, n_clusters=3.0)
+    assert summed.df(contrast) == pytest.approx(4.0 / (1.0 / 80.0 + 4.0 / 2.0))
+    assert np.isnan(Learnt(own=0.0 * own, own_df=80.0).df(contrast))

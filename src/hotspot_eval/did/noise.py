@@ -79,7 +79,9 @@ class Learnt:
         -----
         Satterthwaite, 2V²/Var V: the own part has Var 2·own²/df; the shared part is learnt from
         whole clusters, own noise included, so that its Var is 2·whole²/(clusters − 1); that of what
-        the treated share besides is known from its posterior.
+        the treated share besides is known from its posterior. The shared part is a difference of
+        two such variances, for which the formula can fall below 1 where clusters are few: one
+        degree of freedom is the least, or that of the own part.
         """
         own = float(contrast @ self.own @ contrast)
         total = float(contrast @ self.covariance() @ contrast)
@@ -89,7 +91,9 @@ class Learnt:
             spread += whole**2 / max(self.n_clusters - 1.0, 1.0)
         if self.together is not None:
             spread += float(contrast @ self.together @ contrast) ** 2 * self.relative_variance / 2.0
-        return total**2 / spread if spread > 0 else float("nan")
+        if not spread > 0:
+            return float("nan")
+        return max(total**2 / spread, min(1.0, self.own_df))
 
 
 def learnt_inference(*, shared: bool) -> str:
