@@ -113,3 +113,12 @@ def test_few_periods_before_leave_it_out_and_say_so():
     assert not enough.notes
     one = PoissonDid()(panel, staggered({0: 6})).effect
     assert "in common" not in " ".join(one.notes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [0.0, 1e-160, 1e-15])
+def test_areas_without_noise_have_no_memory(size):
+    mean = np.full((12, 20), 2.0)
+    found = fading(size * np.resize([1.0, -1.0], mean.shape), mean)
+    assert (found.shock, found.counting, found.white) == (0.0, 0.0, 0.0)
+    assert found.weights.sum() == pytest.approx(1.0)

@@ -17,6 +17,7 @@ _PRIOR = np.array([0.8, *np.full(8, 0.025)])
 _ROUNDS = 3
 _GRID = 64
 _ENOUGH = 3.0
+_ROUNDING = 1e-24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,17 +79,19 @@ def fading(residual: Float, reach: Float, step: int = 1) -> Fading:
     Products r_it r_is over Σ m_it m_is have the mean P(aR_ρ + W)P′ where R_ρ = ρ^|t−s|, W is
     diagonal and P takes out each area's mean. Averages by lag are fitted by non-negative least
     squares for each ρ of a grid; ρ then has the weight prior × exp(−χ²/2), with 0.8 on ρ = 0, so
-    that a memory must show to count.
+    that a memory must show to count. Residuals of rounding alone are no noise.
     """
     periods = residual.shape[1]
     level, mean = reach.sum(axis=1), reach.sum(axis=0)
     share, mass = mean / mean.sum(), reach.T @ reach
     lags = _Lags(mass)
     seen = lags.mean_of((residual.T @ residual) / mass)
+    if not float(seen[0]) > _ROUNDING:
+        return Fading(weights=_PRIOR, shock=0.0, counting=0.0, white=0.0)
     alone = lags.mean_of(_less_means(np.diag(1.0 / (share * periods)), share))
     pairs = float(level.sum() ** 2 / (level @ level)) * (periods - np.arange(periods))
     pairs[0] /= 2.0
-    weight = np.sqrt(pairs) / max(float(seen[0]), 1e-300)
+    weight = np.sqrt(pairs) / float(seen[0])
     misfit, size = np.empty(len(_FADES)), np.zeros(len(_FADES))
     for r, rho in enumerate(_FADES):
         fades = np.zeros(periods)
