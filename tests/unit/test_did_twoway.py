@@ -204,6 +204,18 @@ def test_event_time_without_events_is_nan_with_its_reason():
     assert math.isnan(fit.effect.estimate)
 
 
+def test_a_base_without_events_leaves_no_ratio_and_says_what_to_do():
+    y = world()
+    y[:5, 4] = 0
+    panel, design = panel_of(y), staggered(dict.fromkeys(range(5), 5))
+    fit = event_study(panel, design)
+    others = [label for label in fit.event_study().labels if label != "-1"]
+    assert np.isnan(fit.coefficients).all()
+    assert np.isnan([fit.event_study()[label].estimate for label in others]).all()
+    assert "base period, event time -1" in " ".join(fit.effect.notes)
+    assert np.isfinite(event_study(panel, design, model="linear").coefficients).all()
+
+
 def test_base_period_lies_before_the_gap():
     design = staggered({0: 5, 1: 5}, gap=2)
     study = event_study(panel_of(world()), design, model="linear").event_study()
@@ -268,4 +280,6 @@ def test_many_works_in_blocks_and_forgets_them(estimator):
         tracemalloc.stop()
         return size
 
-    assert peak(3000) < 1.2 * peak(1100)
+    # what Python allocates besides, the first time or until it collects, only ever adds
+    most, few = (min(peak(number) for _ in range(3)) for number in (3000, 1100))
+    assert most < 1.2 * few

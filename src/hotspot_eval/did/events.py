@@ -34,6 +34,11 @@ POOLED = (
     "starts differ: coefficients pool cohorts by precision and can mix effects of different "
     "times; compare with imputation or group_time"
 )
+EMPTY_BASE = (
+    "the base period, event time {base}, holds no event in the treated areas, so no ratio to it is "
+    "finite: use imputation or PoissonDid, which compare with all periods before, or a gap that "
+    "moves the base"
+)
 
 
 def event_study(
@@ -147,6 +152,9 @@ def fit_by_event(
     """The Fit of a regression on indicators of event times, with the base period as 0."""
     terms = tuple(event_label(e) for e in times)
     notes = (POOLED,) if len(np.unique(sample.first[sample.treated])) > 1 else ()
+    if told.scale == SCALE["poisson"] and not _has_events(sample, base):
+        notes = (EMPTY_BASE.format(base=event_label(base)), *notes)
+        regression = replace(regression, beta=np.full(len(times), np.nan))
     parts = [
         _event_effect(sample, regression, unit, told.of(term), codes, notes)
         for unit, term in zip(np.eye(len(times)), terms, strict=True)
@@ -156,6 +164,12 @@ def fit_by_event(
     effects = told.effects(terms, regression.beta, covariance, tuple(parts))
     fit = fit_of(sample, regression, terms, effect=effect, effects=effects)
     return replace(fit, event=_with_base(told, fit, parts, times, base))
+
+
+def _has_events(sample: Sample, event_time: int) -> bool:
+    """Whether the treated areas' cells of an event time hold any event."""
+    there = sample.treated[:, None] & (sample.when - sample.first[:, None] == event_time)
+    return bool((sample.y[there & sample.used] > 0).any())
 
 
 def event_label(event_time: int) -> str:
