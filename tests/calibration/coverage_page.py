@@ -6,8 +6,16 @@ from collections import defaultdict
 
 import numpy as np
 import pandas as pd
-from tests.calibration.coverage_text import MAIN, SETTING, TABLES, Table
+from tests.calibration.coverage_text import (
+    MAIN,
+    REFEREE_FOUND,
+    REFEREE_SETTING,
+    SETTING,
+    TABLES,
+    Table,
+)
 from tests.calibration.coverage_worlds import ISSUE, TUNED, UNTOUCHED
+from tests.calibration.referee_worlds import REFEREE
 
 __all__ = ["page", "summary"]
 
@@ -38,9 +46,14 @@ def page(rows: pd.DataFrame) -> str:
     parts = {part: summary(group) for part, group in rows.groupby("part", sort=False)}
     sections = ["# Coverage", _intro(parts["lead"]), _default(parts["lead"])]
     sections += [_table(table, parts) for table in (MAIN, *TABLES)]
-    for asked, told in ((("worlds", "patches"), _worlds), (("models",), _models), (("few",), _few)):
+    for asked, told in (
+        (("worlds", "patches"), _worlds),
+        (("models",), _models),
+        (("referee",), _referee),
+        (("few",), _few),
+        (("worlds", "patches", "referee"), _limits),
+    ):
         sections += [told(parts)] if set(asked) <= set(parts) else []
-    sections += [_limits(parts)] if {"worlds", "patches"} <= set(parts) else []
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -148,6 +161,65 @@ def _models(parts: dict[str, pd.DataFrame]) -> str:
     )
 
 
+def _referee(parts: dict[str, pd.DataFrame]) -> str:
+    table = _referee_table(parts)
+    draws = int(parts["referee"]["draws"].min())
+    setting = "\n\n".join(_flat(part) for part in REFEREE_SETTING.split("\n\n"))
+    text = (
+        f"## Worlds written by a referee\n\n{setting} {draws:,} draws a cell (Monte Carlo error "
+        f"{_error(draws):.3f})."
+    )
+    for labelled, title in ((True, "borough labels given"), (False, "no borough labels")):
+        worlds = [world for world in REFEREE if world.labelled is labelled]
+        names = [world.name for world in worlds]
+        told = "\n".join(f"- *{world.name}*: {world.told}." for world in worlds)
+        text += f"\n\n{told}\n\n{_grid(title, names, table.loc[names], draws)}"
+    return f"{text}\n\n{_referee_found(table)}"
+
+
+def _referee_table(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Coverage, worlds × columns."""
+    table = parts["referee"].pivot_table(
+        index="world", columns="column", values="coverage", sort=False
+    )
+    return table[sorted(table.columns, key=_place)].round(4)
+
+
+def _referee_found(table: pd.DataFrame) -> str:
+    known = table.loc[[world.name for world in REFEREE if world.labelled]]
+    unknown = table.drop(index=known.index)
+    pasts = [world.start for world in REFEREE if not world.labelled]
+    low = known.stack()
+    low = low[low < LOW].sort_values()
+    paragraphs = REFEREE_FOUND.format(
+        known=_share_in_band(known),
+        unknown=_share_in_band(unknown),
+        wide=_span(unknown.filter(like="scattered").stack()),
+        pasts=f"{min(pasts)} to {max(pasts)}",
+        with_labels=_scattered(table, "D boroughs"),
+        without_labels=_scattered(table, "D2 boroughs untold"),
+        many=_span(unknown["40 clustered"]),
+        narrow=", ".join(f"{value:.3f} (*{w}*, {column})" for (w, column), value in low.items()),
+    )
+    return "\n\n".join(_flat(part).replace(" - **", "\n- **") for part in paragraphs.split("\n\n"))
+
+
+def _share_in_band(table: pd.DataFrame) -> str:
+    above, below = int((table > HIGH).sum().sum()), int((table < LOW).sum().sum())
+    return (
+        f"{table.size - above - below} of {table.size} cells lie in {LOW} to {HIGH}, {above} above "
+        f"and {below} below"
+    )
+
+
+def _scattered(table: pd.DataFrame, world: str) -> str:
+    return ", ".join(f"{value:.3f}" for value in table.loc[world].filter(like="scattered"))
+
+
+def _span(values: pd.Series) -> str:
+    return f"{values.min():.3f} to {values.max():.3f}"
+
+
 def _few(parts: dict[str, pd.DataFrame]) -> str:
     few = parts["few"]
     split = few["column"].str.extract(r"(\d+) treated, (\d+) controls").astype(int)
@@ -175,6 +247,8 @@ def _limits(parts: dict[str, pd.DataFrame]) -> str:
         return f"{lead.loc[(world, column), 'coverage']:.3f}"
 
     patches = lead.xs("40 patch", level="column")["coverage"].drop("no labels")
+    judged = _referee_table(parts)
+    untold = judged.loc[[world.name for world in REFEREE if not world.labelled]]
     bare = [at("no labels", f"{k} clustered") for k in (5, 10, 40)]
     with_labels = [at(ISSUE.name, f"{k} clustered") for k in (5, 10, 40)]
     return (
@@ -182,8 +256,14 @@ def _limits(parts: dict[str, pd.DataFrame]) -> str:
         "- **No borough labels.** What treated areas share is then told from their own periods "
         f"before treatment alone: {bare[0]}, {bare[1]}, {bare[2]} for 5, 10, 40 clustered, against "
         f"{with_labels[0]}, {with_labels[1]}, {with_labels[2]} with labels, and for scattered "
-        "areas intervals wider by a tenth. Give `Panel.from_counts(cluster=…)`. With fewer than "
+        "areas intervals wider by a tenth. In a referee's worlds without labels scattered areas "
+        f"have {_span(untold.filter(like='scattered').stack())}, 40 clustered "
+        f"{_span(untold['40 clustered'])}. Give `Panel.from_counts(cluster=…)`. With fewer than "
         "twelve periods before treatment, or gaps in them, it is left out, and a note says so.\n"
+        "- **Nearest neighbours inside one large borough.** All areas of a borough are taken to "
+        "share its shocks alike; where near ones share more, intervals are too narrow: down to "
+        f"{judged.loc['I hot'].min():.3f} in a referee's world of ten boroughs (*I hot*), "
+        f"{judged.loc['P short pre'].min():.3f} in one of eight (*P short pre*).\n"
         "- **Treated areas that adjoin across borough borders** are dealt with in the same way: a "
         f"patch of 40 of 200 has {at(ISSUE.name, '40 patch')} in the first world and between "
         f"{patches.min():.3f} (*{patches.idxmin()}*) and {patches.max():.3f} "

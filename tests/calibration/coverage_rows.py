@@ -117,7 +117,7 @@ def band(method: str, table: pd.DataFrame, truth: Callable[[int], float]) -> Row
 def lead(drawn: Drawn, chance: Chance) -> Iterator[Row]:
     """The named default alone."""
     del chance
-    yield row(DEFAULT, PoissonDid()(drawn.panel, drawn.design).effect, TRUTH)
+    yield row(DEFAULT, PoissonDid()(drawn.panel, drawn.design).effect, drawn.ratio(drawn.on))
 
 
 def models(drawn: Drawn, chance: Chance) -> Iterator[Row]:

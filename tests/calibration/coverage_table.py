@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,8 +31,9 @@ from tests.calibration.coverage_worlds import (
     TYPES,
     UNTOUCHED,
     Places,
-    World,
+    Simulated,
 )
+from tests.calibration.referee_worlds import REFEREE
 
 from hotspot_eval.design import Design
 
@@ -60,17 +62,27 @@ class Column:
 COLUMNS = tuple(Column(k=k, places=p) for k in (5, 10, 40) for p in ("scattered", "clustered"))
 PATCHES = tuple(Column(k=k, places="patch") for k in (10, 40))
 FEW = tuple(Column(k=k, controls=m) for k in (1, 5, 20) for m in (1, 2, 5, 9))
-
-
 ONE = (Column(k=1),)
+Seed = Callable[[str, Column, int], list[int]]
 
 
-def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFrame:
+def own_seed(world: str, column: Column, draw: int) -> list[int]:
+    """Every draw of every column of every world has its own."""
+    return [SEED, zlib.crc32(f"{world}|{column.name}".encode()), draw]
+
+
+def referee_seed(world: str, column: Column, draw: int) -> list[int]:
+    """As the referee had it: scattered and clustered areas of one draw have the same shocks."""
+    return [zlib.crc32(world.encode()), column.k, len("scattered"), draw]
+
+
+def study(
+    world: Simulated, column: Column, draws: range, make: Maker, seed: Seed = own_seed
+) -> pd.DataFrame:
     """One row a draw and method: whether the interval holds the truth, error, width."""
     told = []
-    key = zlib.crc32(f"{world.name}|{column.name}".encode())
     for draw in draws:
-        rng = np.random.default_rng(np.random.SeedSequence([SEED, key, draw]))
+        rng = np.random.default_rng(seed(world.name, column, draw))
         drawn = world.draw(rng, column.k, column.places)
         if column.controls is not None:
             treated = drawn.design.treated
@@ -80,7 +92,9 @@ def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFra
             drawn = replace(drawn, design=design)
 
         def chance(name: str, draw: int = draw) -> np.random.Generator:
-            return np.random.default_rng([SEED, key, draw, zlib.crc32(name.encode())])
+            return np.random.default_rng(
+                [*own_seed(world.name, column, draw), zlib.crc32(name.encode())]
+            )
 
         which = {"world": world.name, "column": column.name, "draw": draw}
         told += [{**which, **asdict(row)} for row in make(drawn, chance)]
@@ -91,10 +105,11 @@ def study(world: World, column: Column, draws: range, make: Maker) -> pd.DataFra
 class Part:
     """Worlds × columns × rows that are scored together, and their share of the draws."""
 
-    worlds: tuple[World, ...]
+    worlds: tuple[Simulated, ...]
     make: Maker
     columns: tuple[Column, ...] = COLUMNS
     share: float = 1.0
+    seed: Seed = own_seed
 
 
 PARTS = {
@@ -125,6 +140,7 @@ PARTS = {
     "few": Part(worlds=(ISSUE,), columns=FEW, make=rows.lead, share=0.25),
     "worlds": Part(worlds=(*TUNED[1:], *UNTOUCHED), make=rows.lead, share=0.25),
     "patches": Part(worlds=(*TUNED, *UNTOUCHED), columns=PATCHES, make=rows.lead, share=0.25),
+    "referee": Part(worlds=REFEREE, make=rows.lead, share=0.2, seed=referee_seed),
     "models": Part(worlds=UNTOUCHED, make=rows.models, share=0.1),
     "synthetic": Part(worlds=(ISSUE,), make=rows.synthetic),
     "synthetic_published": Part(worlds=(ISSUE,), make=rows.synthetic_published),
@@ -147,9 +163,8 @@ def run(store: Path, parts: list[str], names: list[str] | None, draws: int) -> N
                     stem = f"{part}, {world.name}, {column.name}, {first:05d}".replace(" ", "_")
                     file = store / f"{stem}.csv"
                     if not file.exists():
-                        study(world, column, range(first, stop), asked.make).to_csv(
-                            file, index=False
-                        )
+                        chunk = study(world, column, range(first, stop), asked.make, asked.seed)
+                        chunk.to_csv(file, index=False)
                         print(stem, flush=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy.signal import lfilter
@@ -69,6 +69,20 @@ class Drawn:
     def ratio(self, cells: np.ndarray) -> float:
         """Log ratio of the events expected with and without treatment in these cells."""
         return float(np.log1p(self.changed(cells).sum() / self.calm[cells].sum()))
+
+
+class Simulated(Protocol):
+    """What panels can be drawn from."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def starts(self) -> tuple[int, ...]: ...
+
+    def draw(self, rng: np.random.Generator, k: int, places: Places) -> Drawn:
+        """A panel in which ``k`` areas are treated, its design, and what is true of it."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
