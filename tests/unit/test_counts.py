@@ -103,6 +103,9 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.parquet: cannot be read as a table"):
         read(tmp_path / "a.parquet")
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00bad")
+    with pytest.raises(InputError, match=r"a\.csv: is not UTF-8 text\. Save it as CSV UTF-8"):
+        read(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text('area,"month\n')
     with pytest.raises(InputError, match=r"a\.csv: cannot be read as a table"):
         read(tmp_path / "a.csv")
 
