@@ -369,7 +369,7 @@ def main() -> None:
         limit,
     )
     contest(
-        "Group-time with 999 multiplier draws",
+        "Group-time with 999 multiplier draws (of moderndid the mean over all cells is printed)",
         "ours group-time 999",
         ["diff-diff group-time 999", "moderndid group-time 999"],
         big,
@@ -378,7 +378,7 @@ def main() -> None:
         limit,
     )
     contest(
-        "Group-time without draws",
+        "Group-time without draws (of moderndid the mean over all cells is printed)",
         "ours group-time",
         ["diff-diff group-time", "moderndid group-time"],
         big,
