@@ -149,9 +149,9 @@ def _joined(studies: Sequence[ReplayStudy]) -> Shared:
         covariance=covariance,
         df=df,
         regression_to_mean=_foreseen(between) if len(groups) == 1 else None,
-        told="Sites on the same months share what happens in them. How much, their replays say, "
-        f"joined over {calendar} windows without overlap{where}; with few windows the interval "
-        "of the mean is wide.",
+        told="Sites on the same months share what happens in them. How much is estimated from "
+        f"their replays, over {calendar} windows without overlap{where}; with few windows the "
+        "interval of the mean is wide.",
     )
 
 
