@@ -102,7 +102,7 @@ def test_the_mean_takes_in_what_sites_share(study):
     assert "sites are not independent" in mean["notes"].item()
     assert (estimates["site"].eq("all-sites") & estimates["role"].eq("regression_to_mean")).any()
     page = (out / "synthesis" / "index.html").read_text()
-    assert "joined over" in page and "leave one site out" in page.lower()
+    assert "is estimated from their replays" in page and "leave one site out" in page.lower()
 
 
 @pytest.mark.parametrize(
