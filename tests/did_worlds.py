@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hotspot_eval.design import Design
+from hotspot_eval.design import Design, Spell
+from hotspot_eval.did import Switchers, switchers
 from hotspot_eval.panel import Panel
 
 
@@ -109,3 +110,28 @@ def slow_poisson(frame: pd.DataFrame) -> float:
 def slow_linear(frame: pd.DataFrame) -> float:
     """Coefficient of treatment by least squares on every dummy."""
     return float(np.linalg.lstsq(dummies(frame), frame["y"].to_numpy(), rcond=None)[0][0])
+
+
+def switchers_of_deregulation(frame: pd.DataFrame) -> Switchers:
+    """Eight effects and three placebos by state, as the README of did_multiplegt_dyn asks for them.
+
+    ``frame`` is moderndid's of Favara & Imbs (2015), or some of its counties.
+    """
+    frame = frame.assign(state=frame["state_n"].astype(str))
+    panel = Panel.from_values(
+        frame, area="county", period="year", value="Dl_vloans_b", cluster="state"
+    )
+    spells = [
+        Spell(area=str(row.county), start=str(row.year), end=str(row.year), dose=row.inter_bra)
+        for row in frame.itertuples()
+        if row.inter_bra > 0
+    ]
+    return switchers(
+        panel,
+        Design(spells=spells),
+        unit="dose",
+        effects=8,
+        placebos=3,
+        same_switchers=True,
+        cluster="cluster",
+    )

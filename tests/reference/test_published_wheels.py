@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.did_worlds import switchers_of_deregulation
 
-from hotspot_eval.design import Design, Spell
-from hotspot_eval.did import event_study, imputation, switchers
+from hotspot_eval.design import Design
+from hotspot_eval.did import event_study, imputation
 from hotspot_eval.inference import honest_did
 from hotspot_eval.panel import Panel
 
@@ -42,24 +43,7 @@ def test_normalized_effects_of_banking_deregulation():
     """
     moderndid = pytest.importorskip("moderndid")
     frame = moderndid.load_favara_imbs().to_pandas()
-    frame["state"] = frame["state_n"].astype(str)
-    panel = Panel.from_values(
-        frame, area="county", period="year", value="Dl_vloans_b", cluster="state"
-    )
-    spells = [
-        Spell(area=str(row.county), start=str(row.year), end=str(row.year), dose=row.inter_bra)
-        for row in frame.itertuples()
-        if row.inter_bra > 0
-    ]
-    made = switchers(
-        panel,
-        Design(spells=spells),
-        unit="dose",
-        effects=8,
-        placebos=3,
-        same_switchers=True,
-        cluster="cluster",
-    )
+    made = switchers_of_deregulation(frame)
     estimates, errors = np.array(NORMALIZED).T
     scaled = made.aggregate("normalized")
     np.testing.assert_allclose(scaled.vector, estimates, rtol=5e-6)

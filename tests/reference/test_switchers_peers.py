@@ -16,11 +16,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from tests.did_worlds import panel_of
+from tests.did_worlds import panel_of, switchers_of_deregulation
 
-from hotspot_eval.design import Design, Spell
+from hotspot_eval.design import Design
 from hotspot_eval.did import did_m, switchers
-from hotspot_eval.panel import Panel
 
 diff_diff = pytest.importorskip("diff_diff")
 moderndid = pytest.importorskip("moderndid")
@@ -132,24 +131,7 @@ def test_banking_deregulation_by_state_and_year():
     """Favara & Imbs (2015), the example of did_multiplegt_dyn: treatment of 0 to 4, with gaps."""
     frame = moderndid.load_favara_imbs().to_pandas()
     frame = frame[frame.groupby("county")["year"].transform("size") == 12].copy()
-    frame["state"] = frame["state_n"].astype(str)
-    panel = Panel.from_values(
-        frame, area="county", period="year", value="Dl_vloans_b", cluster="state"
-    )
-    spells = [
-        Spell(area=str(row.county), start=str(row.year), end=str(row.year), dose=row.inter_bra)
-        for row in frame.itertuples()
-        if row.inter_bra > 0
-    ]
-    ours = switchers(
-        panel,
-        Design(spells=spells),
-        unit="dose",
-        effects=8,
-        placebos=3,
-        same_switchers=True,
-        cluster="cluster",
-    )
+    ours = switchers_of_deregulation(frame)
     options = {
         "data": frame,
         "yname": "Dl_vloans_b",

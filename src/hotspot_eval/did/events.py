@@ -27,7 +27,7 @@ from hotspot_eval.errors import check_choice, check_level
 from hotspot_eval.panel import Panel
 from hotspot_eval.results import Effect, Effects, Fit
 
-__all__ = ["event_columns", "event_label", "event_study", "fit_by_event"]
+__all__ = ["event_columns", "event_label", "event_study", "event_times", "fit_by_event"]
 
 Float = NDArray[np.float64]
 POOLED = (
@@ -166,10 +166,16 @@ def fit_by_event(
     return replace(fit, event=_with_base(told, fit, parts, times, base))
 
 
+def event_times(sample: Sample) -> NDArray[np.intp]:
+    """Periods since the start in each cell of the treated areas, shape (R, t)."""
+    times: NDArray[np.intp] = sample.when - sample.first[sample.treated][:, None]
+    return times
+
+
 def _has_events(sample: Sample, event_time: int) -> bool:
     """Whether the treated areas' cells of an event time hold any event."""
-    there = sample.treated[:, None] & (sample.when - sample.first[:, None] == event_time)
-    return bool((sample.y[there & sample.used] > 0).any())
+    cells = sample.used[sample.treated] & (event_times(sample) == event_time)
+    return bool((sample.y[sample.treated][cells] > 0).any())
 
 
 def event_label(event_time: int) -> str:
@@ -192,7 +198,7 @@ def _event_effect(
 
 def event_columns(sample: Sample, gap: int) -> tuple[list[int], Float, int]:
     """Event times other than the base, their indicators for treated areas, shape (P, R, t)."""
-    event = sample.when - sample.first[sample.treated][:, None]
+    event = event_times(sample)
     shown = sample.used[sample.treated]
     times = np.unique(event[shown])
     before = times[times < 0]

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from hotspot_eval.design import Design
 from hotspot_eval.did.assemble import SCALE, Told, impossible, inference_name
-from hotspot_eval.did.events import event_columns, fit_by_event
+from hotspot_eval.did.events import event_columns, event_times, fit_by_event
 from hotspot_eval.did.kernels import Correction
 from hotspot_eval.did.model import Model
-from hotspot_eval.did.sample import Sample
 from hotspot_eval.did.triple.cells import NO_SHARE, Types, informative, lay_types
 from hotspot_eval.did.triple.estimate import check_options, others_of
 from hotspot_eval.did.triple.fit import SmallCounts, fit_types, varying
@@ -118,27 +117,24 @@ def triple_event_study(
 
 def _with_both_types(types: Types) -> tuple[Types, tuple[int, ...]]:
     """Cells that tell a share, and the event times whose treated cells tell none."""
-    every = np.unique(_event_times(types.sample)[1])
+    every = np.unique(event_times(types.sample)[types.sample.used[types.sample.treated]])
     while True:
         types = informative(types, types.sample.used)
         sample = types.sample
-        event, left = _event_times(sample)
+        event, shown = event_times(sample), sample.used[sample.treated]
+        y, total = sample.y[sample.treated], types.total[sample.treated]
+        left = np.unique(event[shown])
         alone = []
-        for time in np.unique(left):
-            cells = sample.used & sample.treated[:, None] & (event == time)
-            one, both = float(sample.y[cells].sum()), float(types.total[cells].sum())
+        for time in left:
+            cells = shown & (event == time)
+            one, both = float(y[cells].sum()), float(total[cells].sum())
             if one in (0.0, both):
                 alone.append(int(time))
         if not alone:
             return types, tuple(int(e) for e in np.setdiff1d(every, left))
-        used = sample.used & ~(sample.treated[:, None] & np.isin(event, alone))
+        used = sample.used.copy()
+        used[sample.treated] &= ~np.isin(event, alone)
         types = replace(types, sample=replace(sample, used=used))
-
-
-def _event_times(sample: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Event time of every cell, shape (n, t), and of the treated areas' cells."""
-    event: NDArray[np.intp] = sample.when - sample.first[:, None]
-    return event, event[sample.used & sample.treated[:, None]]
 
 
 def _restored(times: list[int], columns: Float, lost: tuple[int, ...]) -> tuple[list[int], Float]:
