@@ -63,6 +63,9 @@ def switchers(
         where there are fewer than two of them, or with ``cluster="cluster"``: deviations from areas
         that switch together, which needs ten switchers or more.
     cluster : {"area", "cluster"}
+        By cluster the factor m/(m − 1) counts the m clusters of areas that switch together, as
+        published. It is right for clusters of equal size: where one of two holds nine areas in
+        ten, the variance has a third of its size (independent areas) or less (shared shocks).
     ci_level : float
 
     Returns
